@@ -90,7 +90,8 @@ func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorizat
 			request.tenant = f.rules.HomeOf(request.params.Get("client_id"))
 		}
 	}
-	if failed := f.read(request); failed != nil {
+	failed := f.read(request)
+	if failed != nil && !(failed.problem.AfterSignIn && ask) {
 		return failed
 	}
 	switch {
@@ -255,6 +256,9 @@ func (f *Fake) resolveScopes(request *authorization) (problem *aadsts.Error) {
 	scope := params.Get("scope")
 	if request.version == rules.V1 {
 		request.asked, problem = f.rules.ResolveV1(request.tenant, request.client, params.Get("resource"), scope)
+		if problem == nil {
+			problem = f.rules.CheckListedServices(request.tenant, request.client)
+		}
 		return problem
 	}
 	if scope == "" && f.config.Face == SpecAlignedFace {
@@ -263,14 +267,17 @@ func (f *Fake) resolveScopes(request *authorization) (problem *aadsts.Error) {
 	if scope == "" {
 		return aadsts.MissingParameter("scope")
 	}
-	request.asked, problem = f.rules.Resolve(request.tenant, request.client, scope, false)
-	if problem != nil {
+	if problem := f.checkResource(params, request.tenant, scope, nil); problem != nil {
 		return problem
 	}
-	if request.response.idToken && !request.asked.Has("openid") {
+	request.asked, problem = f.rules.Resolve(request.tenant, request.client, scope, false)
+	if problem == nil && request.response.idToken && !request.asked.Has("openid") {
 		return aadsts.MissingParameter("scope") // an ID token without openid
 	}
-	return f.checkResource(params.Get("resource"), params.Has("resource"), request.asked, request.tenant)
+	if problem == nil && request.asked.HasDefault() {
+		problem = f.rules.CheckListedServices(request.tenant, request.client)
+	}
+	return problem
 }
 
 // parameters reads query and form together. It refuses a repeated parameter.

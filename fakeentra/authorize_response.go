@@ -75,6 +75,7 @@ func (f *Fake) answer(
 	request *authorization,
 	person *state.SignedIn,
 ) *pageError {
+	f.state.CreatePrincipal(&f.rules, request.tenant, request.client)
 	switch request.kind {
 	case byDevice:
 		f.approveDevice(w, request, person)

@@ -95,6 +95,12 @@ func TestBadTokenRequests(t *testing.T) {
 			number: 7000216,
 		},
 		{
+			name:    "neither credential nor client nor tenant",
+			segment: "undefined",
+			body:    "grant_type=client_credentials",
+			number:  7000216,
+		},
+		{
 			name:   "broken escapes in Basic",
 			body:   change(good, "client_secret", ""),
 			header: map[string]string{"Authorization": "Basic JXp6OiV6eg=="},

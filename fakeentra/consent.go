@@ -19,6 +19,9 @@ func (f *Fake) consented(
 	user *directory.User,
 	asked *rules.Permissions,
 ) bool {
+	if !f.rules.HasPrincipal(tenant, client) {
+		return false
+	}
 	granted := f.state.Granted(&f.rules, tenant, client, user)
 	return !slices.ContainsFunc(asked.All(), func(name string) bool { return !slices.Contains(granted, name) })
 }
@@ -30,7 +33,11 @@ func (f *Fake) checkConsented(
 	user *directory.User,
 	asked *rules.Permissions,
 ) *aadsts.Error {
-	if f.config.AutoSignIn || f.consented(tenant, client, user, asked) {
+	switch {
+	case f.config.AutoSignIn:
+		f.state.CreatePrincipal(&f.rules, tenant, client)
+		return nil
+	case f.consented(tenant, client, user, asked):
 		return nil
 	}
 	return aadsts.ConsentNeededAtToken(client.ID, client.DisplayName)
@@ -103,6 +110,9 @@ func (f *Fake) resolveAdminConsent(request *authorization) (problem *aadsts.Erro
 		scope = "openid profile User.Read"
 	}
 	request.asked, problem = f.rules.Resolve(request.tenant, request.client, scope, false)
+	if problem == nil && (request.version == rules.V1 || request.asked.HasDefault()) {
+		problem = f.rules.CheckListedServices(request.tenant, request.client)
+	}
 	return problem
 }
 

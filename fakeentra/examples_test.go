@@ -119,7 +119,7 @@ func ExampleFake_Journal() {
 	response.Body.Close()
 	entry, err := fake.Journal().Take(context.Background(), journal.Filter{Endpoint: endpoint.Token})
 	fmt.Println(entry.Form.Get("username"), entry.Form.Get("password"), entry.AADSTS, err)
-	// Output: adele [password 1] 50059 <nil>
+	// Output: adele [password 1] 50194 <nil>
 }
 
 // People who were signed in stay so, as long as they are in the new directory.

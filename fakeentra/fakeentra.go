@@ -42,9 +42,10 @@ type Config struct {
 	// ResourceParameter is the rule for the parameter resource (RFC 8707). The zero value is
 	// Entra ID's rule of 2026.
 	ResourceParameter ResourceParameter
-	// AnyLoopbackPort lets the port of http://127.0.0.1 differ from the registered one, like the
-	// port of localhost. Microsoft's documentation and its users disagree about it.
-	AnyLoopbackPort bool
+	// ExactLoopbackPort wants the registered port of http://127.0.0.1. By default a public client
+	// may use any port, like the port of localhost. Reports about Entra ID disagree, and most
+	// speak for any port (M).
+	ExactLoopbackPort bool
 	// ErrorLines separates the parts of error_description by CR LF, as Entra ID did until the
 	// autumn of 2023. Since then it writes a blank.
 	ErrorLines bool
@@ -149,12 +150,13 @@ func New(config Config) (*Fake, error) {
 		return nil, fmt.Errorf("fakeentra: %w", err)
 	}
 	f.rules = rules.Rules{
-		Directory:       &f.directory,
-		Authority:       f.authority,
-		STS:             cloud.sts,
-		GraphURL:        f.graphURL,
-		AzureADGraph:    cloud.azureADGraph,
-		AnyLoopbackPort: config.AnyLoopbackPort,
+		Directory:         &f.directory,
+		Authority:         f.authority,
+		STS:               cloud.sts,
+		GraphURL:          f.graphURL,
+		AzureADGraph:      cloud.azureADGraph,
+		Created:           f.state.CreatedPrincipal,
+		ExactLoopbackPort: config.ExactLoopbackPort,
 	}
 	f.claims = claims.Maker{Rules: &f.rules, Now: f.clock.now, Random: f.random.bytes}
 	f.graph = sync.OnceValue(func() http.Handler {

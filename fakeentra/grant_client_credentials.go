@@ -23,9 +23,15 @@ func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*
 	if problem := f.checkCredential(r, request, aadsts.NoCredentialForApp()); problem != nil {
 		return nil, problem
 	}
+	if !f.rules.HasPrincipal(request.tenant, request.client) {
+		return nil, aadsts.PrincipalMissing(request.client.ID, request.tenant.ID)
+	}
 	scope := request.params.Get("scope")
 	if request.version == rules.V2 && scope == "" {
 		return nil, aadsts.MissingParameter("scope")
+	}
+	if problem := f.checkTokenResource(request, nil); problem != nil {
+		return nil, problem
 	}
 	asked, problem := f.scopeOf(request, nil, scope)
 	if problem != nil {
@@ -33,9 +39,6 @@ func (f *Fake) grantClientCredentials(r *http.Request, request *tokenRequest) (*
 	}
 	if len(asked.Groups) == 0 || !asked.Groups[0].Default {
 		return nil, aadsts.NotDefaultScope(scope)
-	}
-	if problem := f.checkTokenResource(request, asked); problem != nil {
-		return nil, problem
 	}
 	resource := asked.Groups[0]
 	_, assigned := f.rules.AppRoles(request.tenant, request.client, resource.App)

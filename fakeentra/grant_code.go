@@ -89,6 +89,9 @@ func (f *Fake) redeemCode(
 
 // narrow selects the resource that a redemption is for, out of the resources of the authorization.
 func (f *Fake) narrow(request *tokenRequest, d *rules.Delegation) *aadsts.Error {
+	if problem := f.checkTokenResource(request, d.Asked); problem != nil {
+		return problem
+	}
 	scope := request.params.Get("scope")
 	resource := request.params.Get("resource")
 	switch {
@@ -109,7 +112,7 @@ func (f *Fake) narrow(request *tokenRequest, d *rules.Delegation) *aadsts.Error 
 	case len(d.Asked.Groups) > 1:
 		return aadsts.WhichResource()
 	}
-	return f.checkTokenResource(request, d.Asked)
+	return nil
 }
 
 // grantValue reads a code or a refresh token, and checks its format.
@@ -150,8 +153,11 @@ func (f *Fake) authenticateOwner(
 	if problem := f.authenticate(w, r, request, platform); problem != nil {
 		return problem
 	}
-	if granted == nil || granted.Client != request.client {
+	switch {
+	case granted == nil:
 		return aadsts.GrantInvalid()
+	case granted.Client != request.client:
+		return aadsts.OtherClient()
 	}
 	return nil
 }

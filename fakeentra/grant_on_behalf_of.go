@@ -42,6 +42,9 @@ func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenRe
 	if request.version == rules.V2 && request.params.Get("scope") == "" {
 		return nil, aadsts.MissingParameter("scope")
 	}
+	if problem := f.checkTokenResource(request, nil); problem != nil {
+		return nil, problem
+	}
 	asked, problem := f.scopeOf(request, request.client, request.params.Get("scope"))
 	if problem != nil {
 		return nil, problem
@@ -65,9 +68,6 @@ func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenRe
 		return nil, problem
 	}
 	if problem := f.checkConsented(tenant, d.Client, d.User, asked); problem != nil {
-		return nil, problem
-	}
-	if problem := f.checkTokenResource(request, asked); problem != nil {
 		return nil, problem
 	}
 	return f.issue(d, request.version)

@@ -99,29 +99,48 @@ func (f *Fake) grantRevoked(userID string, began time.Time) *aadsts.Error {
 	return aadsts.Revoked(began, f.state.TokensValidFrom(userID))
 }
 
-// widen applies the scopes of a refresh. They may name any resource that has consent.
+// widen applies the scopes of a refresh. They may name any resource that has consent. Without them
+// the tokens are for the resource of the grant. Then an app gets none for itself, unless it named
+// itself by its ID (M: Entra ID refuses only identifiers with api://, not those with https). The
+// parameter resource of v1 is refused likewise.
 func (f *Fake) widen(request *tokenRequest, d *rules.Delegation) *aadsts.Error {
 	scope := request.params.Get("scope")
-	if request.version == rules.V2 && scope != "" ||
-		request.version == rules.V1 && request.params.Get("resource") != "" {
-		asked, problem := f.scopeOf(request, request.client, scope)
-		if problem != nil {
-			return problem
-		}
-		if !asked.Has("offline_access") {
-			asked.OIDC = append(asked.OIDC, "offline_access") // a refresh always returns a refresh token
-		}
-		if request.version == rules.V1 && d.Asked.Has("openid") && !asked.Has("openid") {
-			asked.OIDC = append(asked.OIDC, "openid")
-		}
-		if problem := f.checkConsented(d.Tenant, d.Client, d.User, asked); problem != nil {
-			return problem
-		}
-		d.Asked = asked
+	granted := d.Asked
+	if scope != "" {
+		granted = nil
 	}
-	// M: only identifiers with api:// are refused, not those with https.
-	if group := d.Asked.Group(); group.App == d.Client && strings.HasPrefix(group.Asked, "api://") {
+	if problem := f.checkTokenResource(request, granted); problem != nil {
+		return problem
+	}
+	namesResource := request.version == rules.V2 && scope != "" ||
+		request.version == rules.V1 && request.params.Get("resource") != ""
+	if !namesResource {
+		return checkForItself(d, d.Asked)
+	}
+	asked, problem := f.scopeOf(request, request.client, scope)
+	if problem == nil && request.version == rules.V1 {
+		problem = checkForItself(d, asked)
+	}
+	if problem != nil {
+		return problem
+	}
+	if !asked.Has("offline_access") {
+		asked.OIDC = append(asked.OIDC, "offline_access") // a refresh always returns a refresh token
+	}
+	if request.version == rules.V1 && d.Asked.Has("openid") && !asked.Has("openid") {
+		asked.OIDC = append(asked.OIDC, "openid")
+	}
+	if problem := f.checkConsented(d.Tenant, d.Client, d.User, asked); problem != nil {
+		return problem
+	}
+	d.Asked = asked
+	return nil
+}
+
+// checkForItself refuses a token of an app for itself that is named by its URI.
+func checkForItself(d *rules.Delegation, asked *rules.Permissions) *aadsts.Error {
+	if group := asked.Group(); group.App == d.Client && strings.HasPrefix(group.Asked, "api://") {
 		return aadsts.TokenForItself(d.Client.ID, d.Client.DisplayName)
 	}
-	return f.checkTokenResource(request, d.Asked)
+	return nil
 }

@@ -31,7 +31,7 @@ func TestConsentToGraphPermissions(t *testing.T) {
 		})
 		assert.Equal(t, needsAdmin, strings.Contains(page.Body, `value="accept"`), "%s: %s", scope, page.Body)
 	}
-	fake := newFake(t, fakeentra.Config{})
+	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
 	unknown := authorize(t, fake, request(map[string]string{"scope": "Files.Read.Everything"}))
 	assert.Contains(t, unknown.Body+unknown.Header.Get("Location"), "650053")
 }

@@ -352,6 +352,13 @@ func TestResourceTable(t *testing.T) {
 		{api + "/tool.read", path, true},
 		{"User.Read", path, false},
 		{"openid profile offline_access", path, false},
+		{"openid profile offline_access", api, false},
+		{"tool.read", api, false},
+		{"tool.read", api + "/", false},
+		{"tool.read", "https://mcp.example/mcp", false},
+		{"User.Read", "https://graph.microsoft.com", true},
+		{"https://graph.microsoft.com/User.Read", "https://graph.microsoft.com", true},
+		{"User.Read " + api + "/tool.read", api, false},
 	} {
 		back := returned(
 			t,

@@ -208,11 +208,12 @@ func TestRedirectMatching(t *testing.T) {
 		t.Apps[0].PublicClient = []string{
 			"myapp://auth",
 			"urn:ietf:wg:oauth:2.0:oob",
+			"http://127.0.0.1/native",
 			"https://login.microsoftonline.com/common/oauth2/nativeclient",
 		}
 	}
 	fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: changed(registered)})
-	loose := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: changed(registered), AnyLoopbackPort: true})
+	exact := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: changed(registered), ExactLoopbackPort: true})
 	for _, test := range []struct {
 		uri  string
 		fits bool
@@ -225,6 +226,8 @@ func TestRedirectMatching(t *testing.T) {
 		{"https://localhost:8443/cb", true},
 		{"http://127.0.0.1/cb", true},
 		{"http://127.0.0.1:5123/cb", false},
+		{"http://127.0.0.1:5123/native", true},
+		{"https://127.0.0.1:5123/native", false},
 		{"http://[::1]/cb", false},
 		{"https://app.contoso.com/cb", true},
 		{"https://app.contoso.com/cb/", false},
@@ -249,17 +252,8 @@ func TestRedirectMatching(t *testing.T) {
 			assert.Contains(t, got.Body, "AADSTS50011", test.uri)
 		}
 	}
-	assert.NotEmpty(
-		t,
-		authorize(
-			t,
-			loose,
-			request(map[string]string{"redirect_uri": "http://127.0.0.1:5123/cb"}),
-		).Header.Get(
-			"Location",
-		),
-		"the switch",
-	)
+	native := request(map[string]string{"redirect_uri": "http://127.0.0.1:5123/native"})
+	assert.Contains(t, authorize(t, exact, native).Body, "AADSTS50011", "the switch")
 
 	// The platform of the URI that is equal to the letter counts, not the one of a URI that differs
 	// in the port.

@@ -165,6 +165,9 @@ func (f *Fake) readTokenRequest(r *http.Request, v rules.Version, required strin
 	if problem := request.readCredential(r); problem != nil {
 		return nil, problem
 	}
+	if request.params.Get("grant_type") == "client_credentials" && request.secret == "" && !request.assertion {
+		return nil, aadsts.NoCredentialForApp() // recorded without client_id, at the tenant undefined
+	}
 	asked, problem := rules.ReadClaimsRequest(request.params.Get("claims"))
 	if problem != nil {
 		return nil, problem
@@ -229,12 +232,23 @@ func (f *Fake) findTenantAndClient(request *tokenRequest, segment string) (probl
 		if app := f.rules.AnyApp(request.params.Get("client_id")); app != nil {
 			home = f.directory.HomeOf(app)
 			if !app.MultiTenant && !app.PersonalAccounts {
-				return aadsts.NoTenant()
+				return request.withoutTenant(app)
 			}
 		}
 	}
 	request.client, problem = f.findClient(home, request.tenantPath, request.params)
 	return problem
+}
+
+// withoutTenant returns the error of a single-tenant app at a shared endpoint. A grant of a person
+// implies a tenant, and the error is about the app (M). No tenant is known for the app itself, or
+// for a device.
+func (t *tokenRequest) withoutTenant(app *directory.App) *aadsts.Error {
+	switch t.params.Get("grant_type") {
+	case "authorization_code", "refresh_token", "password", "urn:ietf:params:oauth:grant-type:jwt-bearer":
+		return aadsts.SingleTenant(app.ID, app.DisplayName)
+	}
+	return aadsts.NoTenant()
 }
 
 // scopeOf resolves the scopes of a token request, or its resource at v1. The client is nil for the
@@ -248,14 +262,6 @@ func (f *Fake) scopeOf(request *tokenRequest, client *directory.App, scope strin
 		problem = aadsts.ScopesOfSeveralResources(scope)
 	}
 	return asked, problem
-}
-
-// checkTokenResource applies the rule for the parameter resource at the v2 token endpoint.
-func (f *Fake) checkTokenResource(request *tokenRequest, asked *rules.Permissions) *aadsts.Error {
-	if request.version == rules.V1 {
-		return nil
-	}
-	return f.checkResource(request.params.Get("resource"), request.params.Has("resource"), asked, request.tenant)
 }
 
 // authenticate checks the client's credential by the platform of the redirect URI.

@@ -21,6 +21,14 @@ type Error struct {
 	// Unredirected errors are always a page at the authorization endpoint, even if the client is
 	// known.
 	Unredirected bool
+	// AfterSignIn errors come at the authorization endpoint only once a person has signed in.
+	AfterSignIn bool
+}
+
+// Later returns the error as one that comes after the sign-in.
+func (e *Error) Later() *Error {
+	e.AfterSignIn = true
+	return e
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("AADSTS%d: %s", e.Number, e.Message) }

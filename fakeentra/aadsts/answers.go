@@ -20,10 +20,19 @@ func AppNotFound(app, tenant string) *Error { return from(700016, app, tenant) }
 // AppIDMalformed is AADSTS700038: client_id is not a GUID, or only zeros.
 func AppIDMalformed(app string) *Error { return from(700038, app) }
 
+// PrincipalMissing is AADSTS7000229: the client of a client credentials grant has no service
+// principal in the tenant.
+func PrincipalMissing(app, tenant string) *Error { return from(7000229, app, tenant) }
+
+// ServiceMissing is AADSTS650052: the client's registration lists an API that has no service
+// principal in the tenant.
+func ServiceMissing(api, name, tenant string) *Error { return from(650052, api, name, tenant) }
+
 // AppDisabled is AADSTS7000112: an administrator has disabled the app.
 func AppDisabled(app, name string) *Error { return from(7000112, app, name) }
 
-// SingleTenant is AADSTS50194: a single-tenant app uses common or organizations.
+// SingleTenant is AADSTS50194: a single-tenant app uses common or organizations, or sends its code
+// or refresh token there (M).
 func SingleTenant(app, name string) *Error { return from(50194, app, name) }
 
 // PersonalAccountsOnly is AADSTS9002331: an app only for personal accounts uses another
@@ -181,7 +190,10 @@ func Expired() *Error { return from(70008) }
 // Redeemed is AADSTS54005: a code is redeemed a second time.
 func Redeemed() *Error { return from(54005) }
 
-// GrantInvalid is AADSTS70000: a code or refresh token is unknown, or belongs to another client.
+// OtherClient is AADSTS700007: a code or refresh token was issued to another client.
+func OtherClient() *Error { return from(700007) }
+
+// GrantInvalid is AADSTS70000: a code or refresh token is unknown.
 func GrantInvalid() *Error { return from(70000) }
 
 // OtherTenant is AADSTS700005: a code is redeemed at another tenant.

@@ -60,6 +60,8 @@ func Endpoints() []Endpoint {
 			"delay; the default event is \"sessions revoked\"", (*api).revoke},
 		{"GET", "/directory", "returns the directory, in the format of a directory file", (*api).directory},
 		{"PUT", "/directory", "replaces the directory", (*api).setDirectory},
+		{"GET", "/service-principals", "lists the apps in each tenant, and tells which consent brought",
+			(*api).servicePrincipals},
 		{"POST", "/reset", "resets everything except the directory", (*api).reset},
 	}
 }

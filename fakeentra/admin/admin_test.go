@@ -219,6 +219,15 @@ func TestKeysDirectoryAndSessions(t *testing.T) {
 	assert.NotEqual(t, headerOf(before), headerOf(after))
 	c.ok(t, "POST", "/keys/rotate", `{"emergency": true}`)
 	c.ok(t, "POST", "/sessions/revoke", `{"user": "AlexW@contoso.onmicrosoft.com"}`)
+	principals, _ := c.ok(t, "GET", "/service-principals", "").([]any)
+	require.Len(t, principals, 2, "the apps of the default directory")
+	assert.Equal(t, map[string]any{
+		"tenant":      directory.DefaultTenantID,
+		"app":         directory.DefaultClientID,
+		"displayName": "MCP server",
+		"objectId":    "5a1e0002-0000-4000-8000-0000000000ff",
+		"byConsent":   false,
+	}, principals[0])
 
 	shown := c.ok(t, "GET", "/fake", "").(map[string]any)
 	assert.Equal(t, "https://login.microsoftonline.com", shown["authority"])

@@ -161,6 +161,8 @@ func (a *api) privateKey(r *http.Request) (any, error) {
 	return map[string]string{"privateKey": string(block)}, nil
 }
 
+func (a *api) servicePrincipals(*http.Request) (any, error) { return a.fake.ServicePrincipals(), nil }
+
 func (a *api) faults(*http.Request) (any, error) { return a.fake.Script().All(), nil }
 
 func (a *api) unusedFaults(*http.Request) (any, error) { return a.fake.Script().Unused(), nil }

@@ -19,6 +19,9 @@ type App struct {
 	// and the accounts of all organizations, and without it only them. It needs TokenVersion 2.
 	PersonalAccounts bool `yaml:"personalAccounts"`
 	Disabled         bool `yaml:"disabled"`
+	// NoServicePrincipal is true for a registration without a service principal in its tenant. The
+	// Azure CLI makes one without it (az ad app create). Consent adds it.
+	NoServicePrincipal bool `yaml:"noServicePrincipal"`
 
 	// Redirect URIs by platform. The platform decides how a client authenticates.
 	Web          []string `yaml:"web"`
@@ -44,7 +47,8 @@ type App struct {
 	FederatedCredentials []FederatedCredential `yaml:"federatedCredentials"`
 
 	// IdentifierURIs are the application ID URIs, such as api://GUID. They must not end in a slash.
-	// Each must name a domain of the tenant, or contain the ID of the tenant or the app.
+	// Each must name a domain of the tenant, or contain the ID of the tenant or the app. With
+	// TokenVersion 2 another https URI is only a warning.
 	IdentifierURIs []string `yaml:"identifierUris"`
 	// Scopes are the delegated permissions that the app exposes as an API.
 	Scopes []Scope `yaml:"scopes"`
@@ -72,7 +76,8 @@ type App struct {
 	// other resource is then AADSTS650057. Nil sets no limit: .default gets all permissions that
 	// people can consent to.
 	Permissions []string `yaml:"permissions"`
-	// Consented are the permissions that an administrator granted for all users, written as scopes.
+	// Consented are the permissions that an administrator of the app's tenant granted for all its
+	// users, written as scopes.
 	Consented []string `yaml:"consented"`
 	// ApplicationPermissions are the application permissions that an administrator granted, written
 	// like Permissions. App-only tokens of this app have them in the claim roles.

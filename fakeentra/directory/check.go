@@ -3,7 +3,6 @@ package directory
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -25,7 +24,10 @@ type problem struct {
 	err  error
 }
 
-func (d *Directory) problems() []problem {
+func (d *Directory) problems() []problem { return d.inspect().wrong }
+
+// inspect collects the mistakes and the doubts.
+func (d *Directory) inspect() *checker {
 	c := &checker{directory: d, names: map[string]bool{}}
 	if len(d.Tenants) == 0 {
 		c.add("tenants", "directory: want at least one tenant")
@@ -36,7 +38,7 @@ func (d *Directory) problems() []problem {
 	for i := range d.Resources {
 		c.resource(fmt.Sprintf("resources[%d]", i), &d.Resources[i])
 	}
-	return c.wrong
+	return c
 }
 
 // A checker collects the problems of a directory.
@@ -45,6 +47,7 @@ type checker struct {
 	names     map[string]bool // IDs and domains of the tenants, and IDs of the resources
 	ids       map[string]bool // IDs of one tenant's apps, users and groups
 	wrong     []problem
+	doubts    []problem
 }
 
 func (c *checker) add(path, format string, args ...any) {
@@ -81,6 +84,7 @@ func (c *checker) tenant(path string, tenant *Tenant) {
 	for i := range tenant.Groups {
 		c.group(fmt.Sprintf("%s.groups[%d]", path, i), tenant, &tenant.Groups[i])
 	}
+	c.principals(path, tenant)
 	for i, policy := range tenant.Policies {
 		if !slices.Contains([]Requirement{RequireMFA, RequireCompliantDevice, RequireNothingWorks}, policy.Require) {
 			c.add(fmt.Sprintf("%s.policies[%d].require", path, i),
@@ -148,8 +152,7 @@ func (a *appChecker) values() {
 
 func (a *appChecker) uris(tenant *Tenant) {
 	for i, uri := range a.app.IdentifierURIs {
-		err := checkIdentifier(uri, tenant, a.app)
-		a.refuse(err != nil, fmt.Sprintf("identifierUris[%d]", i), "identifier URI %q %w", uri, err)
+		a.identifier(fmt.Sprintf("identifierUris[%d]", i), uri, tenant)
 	}
 	number := len(a.app.RedirectURIs())
 	a.refuse(number > maxRedirectURIs, "web", "want at most %d redirect URIs, got %d", maxRedirectURIs, number)
@@ -198,40 +201,6 @@ func (a *appChecker) assignments() {
 		a.refuse(assignment.Role != "" && !slices.ContainsFunc(a.app.Roles, isDefined), key+".role",
 			"assignment: the app has no role %q", assignment.Role)
 	}
-}
-
-// checkIdentifier returns the reason why Entra ID refuses an identifier URI. A URI with the scheme
-// api or https must contain the tenant's ID, the app's ID or a verified domain (Microsoft's page
-// "Restrictions on identifier URIs"). This fake also accepts a loopback host.
-func checkIdentifier(uri string, tenant *Tenant, app *App) error {
-	if strings.HasSuffix(uri, "/") {
-		return errors.New("must not end in a slash")
-	}
-	parsed, err := url.Parse(uri)
-	if err != nil || parsed.Scheme == "" {
-		return errors.New("must be an absolute URI")
-	}
-	if !slices.Contains([]string{"api", "http", "https"}, parsed.Scheme) {
-		return nil
-	}
-	host := strings.ToLower(parsed.Hostname())
-	for _, part := range append(strings.Split(parsed.Path, "/"), host) {
-		if strings.EqualFold(part, tenant.ID) || strings.EqualFold(part, app.ID) {
-			return nil
-		}
-	}
-	for _, domain := range append([]string{"localhost"}, tenant.Domains...) {
-		domain = strings.ToLower(domain)
-		if host == domain || strings.HasSuffix(host, "."+domain) {
-			return nil
-		}
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
-		return nil
-	}
-	return errors.New(
-		"must name a domain of the tenant, or contain the ID of the tenant or the app (HostNameNotOnVerifiedDomain)",
-	)
 }
 
 // The limits of redirect URIs (Microsoft's page "Redirect URI (reply URL) outline and

@@ -30,6 +30,8 @@ type Tenant struct {
 	Users       []User   `yaml:"users"`
 	Groups      []Group  `yaml:"groups"`
 	Policies    []Policy `yaml:"policies"`
+	// ServicePrincipals are the apps of other tenants that this tenant has.
+	ServicePrincipals []ServicePrincipal `yaml:"servicePrincipals"`
 	// NoUserConsent allows only administrators to consent. Other people get AADSTS90094.
 	NoUserConsent bool `yaml:"noUserConsent"`
 }
@@ -63,7 +65,7 @@ func (d *Directory) HomeOf(app *App) *Tenant {
 }
 
 // App finds an app that a tenant's people can use: an app of the tenant, or an app of another
-// tenant that accepts their kind of account.
+// tenant that accepts their kind of account. The app need not have a service principal there yet.
 func (d *Directory) App(tenant *Tenant, id string) *App {
 	if app := tenant.App(id); app != nil {
 		return app

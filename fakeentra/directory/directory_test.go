@@ -98,8 +98,17 @@ func TestIdentifierURIsBelongToTheTenant(t *testing.T) {
 		{"", false},
 	} {
 		d := directory.Default()
-		d.Tenants[0].Apps[1].IdentifierURIs = []string{test.uri}
+		api := &d.Tenants[0].Apps[1]
+		api.IdentifierURIs = []string{test.uri}
+		api.TokenVersion = 1
 		assert.Equal(t, test.fine, d.Check() == nil, "%s: %v", test.uri, d.Check())
+		assert.Empty(t, d.Warnings(), test.uri)
+
+		// At version 2 any https URI passes, with a warning.
+		api.TokenVersion = 2
+		isForeign := !test.fine && strings.HasPrefix(test.uri, "https://")
+		assert.Equal(t, test.fine || isForeign, d.Check() == nil, "%s: %v", test.uri, d.Check())
+		assert.Equal(t, isForeign, len(d.Warnings()) == 1, "%s: %v", test.uri, d.Warnings())
 	}
 }
 

@@ -19,6 +19,8 @@ type File struct {
 	Tenants   []Tenant      `yaml:"tenants"`
 	Resources []App         `yaml:"resources"`
 	Faults    []fault.Fault `yaml:"faults"`
+
+	warnings []error `yaml:"-"`
 }
 
 // Directory returns the directory in the file.
@@ -71,7 +73,11 @@ func Parse(name string, text []byte) (*File, error) {
 	if len(r.wrong) == 0 {
 		file.complete()
 		d := file.Directory()
-		r.wrong = d.problems()
+		found := d.inspect()
+		r.wrong = found.wrong
+		for _, doubt := range found.doubts {
+			file.warnings = append(file.warnings, &Mistake{name, r.line(doubt.path), doubt.err})
+		}
 		for i := range file.Faults {
 			if err := file.Faults[i].Check(); err != nil {
 				r.add(fmt.Sprintf("faults[%d]", i), err)

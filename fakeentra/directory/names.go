@@ -35,12 +35,16 @@ func (t *Tenant) complete(f *File) {
 	principals := map[string]string{}
 	apps := map[string]string{}
 	for i := range f.Tenants {
-		for _, app := range f.Tenants[i].Apps {
-			if app.MultiTenant || &f.Tenants[i] == t {
+		for j := range f.Tenants[i].Apps {
+			if app := &f.Tenants[i].Apps[j]; app.MultiTenant && &f.Tenants[i] != t {
 				apps[strings.ToLower(app.DisplayName)] = app.ID
-				principals[strings.ToLower(app.DisplayName)] = app.ObjectID
 			}
 		}
+	}
+	t.completeServicePrincipals(apps, principals, f)
+	for i := range t.Apps {
+		apps[strings.ToLower(t.Apps[i].DisplayName)] = t.Apps[i].ID
+		principals[strings.ToLower(t.Apps[i].DisplayName)] = t.PrincipalID(&t.Apps[i])
 	}
 	for _, group := range t.Groups {
 		principals[strings.ToLower(group.DisplayName)] = group.ID
@@ -89,9 +93,14 @@ func give(id *string, names ...string) {
 	if *id != "" || names[len(names)-1] == "" {
 		return
 	}
+	*id = guidOf(names...)
+}
+
+// guidOf makes a GUID from names. The same names always give the same GUID, in any case.
+func guidOf(names ...string) string {
 	sum := sha256.Sum256([]byte(strings.ToLower(strings.Join(names, "|"))))
 	sum[6] = sum[6]&0x0f | 0x50
 	sum[8] = sum[8]&0x3f | 0x80
 	text := hex.EncodeToString(sum[:16])
-	*id = text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
+	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }

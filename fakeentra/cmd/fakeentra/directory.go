@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +14,8 @@ func newDirectoryCommand() *cobra.Command {
 		Use:   "directory [FILE]",
 		Short: "Print an example directory file, or check a file",
 		Long: `Without FILE, directory prints an example of a directory file. It explains every key.
-With FILE, directory lists the mistakes in the file by line.
+With FILE, directory lists the mistakes in the file by line. It warns about what Entra ID perhaps
+refuses.
 
 Exit status: 0 fine; 1 the file has mistakes; 2 usage error, or the file cannot be read.`,
 		Example: `  fakeentra directory > directory.yaml
@@ -34,6 +36,7 @@ Exit status: 0 fine; 1 the file has mistakes; 2 usage error, or the file cannot 
 			if err != nil {
 				return &exitError{exitNo, err}
 			}
+			warn(command.ErrOrStderr(), file)
 			apps := 0
 			users := 0
 			for _, tenant := range file.Tenants {
@@ -43,5 +46,12 @@ Exit status: 0 fine; 1 the file has mistakes; 2 usage error, or the file cannot 
 				given[0], len(file.Tenants), apps, users, len(file.Faults))
 			return err
 		},
+	}
+}
+
+// warn prints the warnings about a directory file.
+func warn(to io.Writer, file *directory.File) {
+	for _, warning := range file.Warnings() {
+		fmt.Fprintf(to, "fakeentra: warning: %v\n", warning)
 	}
 }

@@ -107,8 +107,8 @@ address that cannot be used.`,
 	flags.StringVar(&options.resource, "resource", "",
 		"rule for the parameter resource: refused (AADSTS901002, as before 2026) or ignored; "+
 			"by default it must match (AADSTS9010010)")
-	flags.BoolVar(&options.anyLoopbackPort, "any-loopback-port", false,
-		"let the port of http://127.0.0.1 differ from the registered one, like the port of localhost")
+	flags.BoolVar(&options.exactLoopbackPort, "exact-loopback-port", false,
+		"want the registered port of http://127.0.0.1; by default public clients may use any port, as with localhost")
 	flags.BoolVar(&options.errorLines, "error-lines", false,
 		"write error descriptions in lines, as before the autumn of 2023")
 	flags.BoolVar(&options.popChallenge, "pop-challenge", false,

@@ -293,10 +293,10 @@ func TestFlagsOfBehaviour(t *testing.T) {
 		response.Body.Close()
 		return response.Header.Get("Location")
 	}
-	assert.Empty(t, location(), "the port of 127.0.0.1 has to match")
-	assert.Contains(t, location("--any-loopback-port"), "AADSTS9010010")
-	assert.Contains(t, location("--any-loopback-port", "--resource", "refused"), "AADSTS901002")
-	assert.Contains(t, location("--any-loopback-port", "--resource", "ignored"), "AADSTS50058")
+	assert.Empty(t, location("--exact-loopback-port"), "the port of 127.0.0.1 has to match")
+	assert.Contains(t, location(), "AADSTS9010010")
+	assert.Contains(t, location("--resource", "refused"), "AADSTS901002")
+	assert.Contains(t, location("--resource", "ignored"), "AADSTS50058")
 }
 
 // A federated credential of another fake: its issuer is on loopback, and asked for its keys.

@@ -74,6 +74,7 @@ func serve(ctx context.Context, options serveOptions, logger *slog.Logger) error
 		fmt.Fprintf(os.Stderr, "fakeentra: wrote %s; start mcp-entra-server in that folder\n", options.envFile)
 	}
 	if watched != nil {
+		warn(os.Stderr, watched.file)
 		watched.follow(ctx, server.Fake)
 	}
 	<-ctx.Done()

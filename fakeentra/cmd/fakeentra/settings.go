@@ -25,7 +25,7 @@ type serveOptions struct {
 	address, admin, directory, envFile, caFile, publicURL, backchannelURL string
 	face, cloud, resource, seed, clock                                    string
 	chaos                                                                 float64
-	tls, autoSignIn, expose, quiet, anyLoopbackPort, errorLines           bool
+	tls, autoSignIn, expose, quiet, exactLoopbackPort, errorLines         bool
 	popChallenge                                                          bool
 }
 
@@ -45,7 +45,7 @@ func (o serveOptions) check() (fakeentra.Config, *watch, error) {
 		Face:              fakeentra.Face(o.face),
 		Cloud:             fakeentra.Cloud(o.cloud),
 		ResourceParameter: fakeentra.ResourceParameter(o.resource),
-		AnyLoopbackPort:   o.anyLoopbackPort,
+		ExactLoopbackPort: o.exactLoopbackPort,
 		ErrorLines:        o.errorLines,
 		PoPChallenge:      o.popChallenge,
 		FederationClient:  loopbackClient(),

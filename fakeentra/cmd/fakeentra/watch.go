@@ -63,6 +63,7 @@ func (w *watch) follow(ctx context.Context, fake *fakeentra.Fake) {
 		case <-ticker.C:
 			if said := w.update(fake); said != "" {
 				fmt.Fprintf(os.Stderr, "fakeentra: %s\n", said)
+				warn(os.Stderr, w.file)
 			}
 		}
 	}

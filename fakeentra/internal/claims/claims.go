@@ -102,7 +102,7 @@ func (m *Maker) App(
 	lifetime time.Duration,
 ) map[string]any {
 	claims := m.common(lifetime)
-	principal := rules.PrincipalOf(client)
+	principal := m.Rules.PrincipalOf(tenant, client)
 	claims["oid"] = principal
 	claims["sub"] = principal
 	claims["tid"] = tenant.ID

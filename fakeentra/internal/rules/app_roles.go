@@ -10,7 +10,7 @@ import (
 // AppRoles returns the roles of a client at an API, from its assignments and its application
 // permissions. Assigned reports whether there is any, with or without a role.
 func (r *Rules) AppRoles(tenant *directory.Tenant, client, api *directory.App) (roles []string, assigned bool) {
-	roles, assigned = api.RolesOf(PrincipalOf(client))
+	roles, assigned = api.RolesOf(r.PrincipalOf(tenant, client))
 	for _, permission := range client.ApplicationPermissions {
 		resource := &GraphApp
 		name := permission

@@ -29,21 +29,27 @@ func (r *Rules) NeedsAdmin(tenant *directory.Tenant, user *directory.User, asked
 // them for all users, or the API preauthorizes the client.
 func (r *Rules) Consented(tenant *directory.Tenant, client *directory.App) []string {
 	var granted []string
-	for _, scope := range client.Consented {
+	principal, _ := tenant.ServicePrincipal(client)
+	if tenant.Personal() {
+		principal.Consented = client.Consented // there are no service principals
+	}
+	for _, scope := range principal.Consented {
 		if asked, problem := r.Resolve(tenant, client, scope, false); problem == nil {
 			granted = append(granted, asked.All()...)
 		}
 	}
-	if len(client.Consented) > 0 {
+	if len(principal.Consented) > 0 {
 		for _, name := range OIDCScopes {
 			granted = append(granted, ConsentName(&GraphApp, name))
 		}
 	}
-	for i := range tenant.Apps {
-		api := &tenant.Apps[i]
-		if slices.Contains(api.PreAuthorized, client.ID) {
-			for _, scope := range api.Scopes {
-				granted = append(granted, ConsentName(api, scope.Name))
+	for i := range r.Directory.Tenants {
+		for j := range r.Directory.Tenants[i].Apps {
+			api := &r.Directory.Tenants[i].Apps[j]
+			if slices.Contains(api.PreAuthorized, client.ID) && r.HasPrincipal(tenant, api) {
+				for _, scope := range api.Scopes {
+					granted = append(granted, ConsentName(api, scope.Name))
+				}
 			}
 		}
 	}

@@ -3,8 +3,6 @@ package rules
 import (
 	"crypto/sha256"
 	"encoding/hex"
-
-	"mcpentra/fakeentra/directory"
 )
 
 // GUID writes 16 bytes as a GUID with a version (RFC 9562 section 4). It changes the bytes.
@@ -19,14 +17,6 @@ func GUID(b []byte, version byte) string {
 		}
 	}
 	return string(text)
-}
-
-// PrincipalOf returns the object ID of an app's service principal.
-func PrincipalOf(client *directory.App) string {
-	if client.ObjectID != "" {
-		return client.ObjectID
-	}
-	return GUIDOf("service principal", client.ID)
 }
 
 // GUIDOf makes a GUID from a name. The same name always gives the same GUID.

@@ -22,8 +22,8 @@ const (
 // MatchRedirect finds the registered URI that matches a requested URI, and returns its platform.
 // The two must be equal, with two exceptions: the port of localhost may differ, and an empty path
 // equals a slash (M). An equal URI wins over one with another port, although Entra ID calls the
-// choice arbitrary. The port of 127.0.0.1 must match unless AnyLoopbackPort is set (L: reports
-// disagree).
+// choice arbitrary. A public client may also use any port of 127.0.0.1 (M: one report says that the
+// port must match), unless ExactLoopbackPort is set.
 func (r *Rules) MatchRedirect(app *directory.App, asked string) (Platform, *aadsts.Error) {
 	parsed, err := url.Parse(asked)
 	if err != nil || parsed.Scheme == "" || parsed.Fragment != "" || strings.ContainsAny(asked, "\r\n\t\\") {
@@ -33,9 +33,13 @@ func (r *Rules) MatchRedirect(app *directory.App, asked string) (Platform, *aads
 	if platform, found := platformOf(app, isEqual); found {
 		return platform, nil
 	}
-	isSimilar := func(registered string) bool { return r.sameRedirect(registered, asked) }
+	isSimilar := func(registered string) bool { return sameRedirect(registered, asked, "localhost") }
 	if platform, found := platformOf(app, isSimilar); found {
 		return platform, nil
+	}
+	isLoopback := func(registered string) bool { return sameRedirect(registered, asked, "127.0.0.1") }
+	if !r.ExactLoopbackPort && slices.ContainsFunc(app.PublicClient, isLoopback) {
+		return PublicClient, nil
 	}
 	return "", aadsts.RedirectMismatch(asked, app.ID)
 }
@@ -53,8 +57,9 @@ func platformOf(app *directory.App, matches func(registered string) bool) (Platf
 	return "", false
 }
 
-// sameRedirect reports whether two redirect URIs differ only where MatchRedirect allows it.
-func (r *Rules) sameRedirect(registered, asked string) bool {
+// sameRedirect reports whether two redirect URIs differ only where MatchRedirect allows it. AnyPort
+// is the host whose port may differ.
+func sameRedirect(registered, asked, anyPort string) bool {
 	a, errA := url.Parse(registered)
 	b, errB := url.Parse(asked)
 	if errA != nil || errB != nil || !isPlain(a) || !isPlain(b) {
@@ -66,8 +71,7 @@ func (r *Rules) sameRedirect(registered, asked string) bool {
 	if a.Scheme != b.Scheme || a.RawQuery != b.RawQuery || slashed(a) != slashed(b) {
 		return false
 	}
-	anyPort := a.Hostname() == "localhost" || a.Hostname() == "127.0.0.1" && r.AnyLoopbackPort
-	if anyPort && a.Hostname() == b.Hostname() {
+	if a.Hostname() == anyPort && b.Hostname() == anyPort {
 		return true
 	}
 	return a.Host != "" && a.Host == b.Host

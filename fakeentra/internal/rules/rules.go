@@ -12,8 +12,11 @@ type Rules struct {
 	GraphURL string
 	// AzureADGraph is the host that a token with too many groups points to.
 	AzureADGraph string
-	// AnyLoopbackPort lets the port of http://127.0.0.1 differ from the registered one.
-	AnyLoopbackPort bool
+	// Created reports whether consent made a service principal of an app in a tenant. Nil means
+	// that it made none.
+	Created func(tenantID, appID string) bool
+	// ExactLoopbackPort wants the registered port of http://127.0.0.1.
+	ExactLoopbackPort bool
 }
 
 // Issuer returns the v2 issuer of a tenant.

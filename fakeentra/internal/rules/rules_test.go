@@ -30,7 +30,7 @@ func testDirectory() *directory.Directory {
 					ID:           clientID,
 					DisplayName:  "client",
 					Web:          []string{"https://app.example/cb"},
-					SPA:          []string{"http://localhost:3000/spa"},
+					SPA:          []string{"http://localhost:3000/spa", "http://127.0.0.1:3000/spa"},
 					PublicClient: []string{"http://127.0.0.1:9/cb", "app://cb"},
 					Permissions:  []string{"api://files/read", "User.Read"},
 				},
@@ -113,7 +113,7 @@ func TestMatchRedirect(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		redirect string
-		anyPort  bool
+		exact    bool
 		want     Platform
 		number   int
 	}{
@@ -122,13 +122,14 @@ func TestMatchRedirect(t *testing.T) {
 		{"another host", "https://app.example.evil.example/cb", false, "", 50011},
 		{"user information", "https://x@app.example/cb", false, "", 50011},
 		{"another port of localhost", "http://localhost:4/spa", false, SPA, 0},
-		{"another port of 127.0.0.1", "http://127.0.0.1:4/cb", false, "", 50011},
-		{"another port of 127.0.0.1, allowed", "http://127.0.0.1:4/cb", true, PublicClient, 0},
+		{"another port of 127.0.0.1", "http://127.0.0.1:4/cb", false, PublicClient, 0},
+		{"another port of 127.0.0.1, refused", "http://127.0.0.1:4/cb", true, "", 50011},
+		{"another port of 127.0.0.1, of a script", "http://127.0.0.1:4/spa", false, "", 50011},
 		{"an app's own scheme", "app://cb", false, PublicClient, 0},
 		{"an app's own scheme with a path", "app://cb/x", false, "", 50011},
 	} {
 		r := testRules()
-		r.AnyLoopbackPort = test.anyPort
+		r.ExactLoopbackPort = test.exact
 		got, problem := r.MatchRedirect(r.Directory.Tenants[0].App(clientID), test.redirect)
 		assert.Equal(t, test.want, got, test.name)
 		assert.Equal(t, test.number, number(problem), test.name)
@@ -243,12 +244,18 @@ func TestMatchesResource(t *testing.T) {
 		{"the application ID", apiID, "api://files/read", 9010010},
 		{"an address", "https://files.example/mcp", "api://files/read", 9010010},
 		{"no scope of an API", "api://files", "openid", 9010010},
+		{"a name without a resource", "api://files", "read", 9010010},
+		{"Graph", "https://graph.microsoft.com", "User.Read", 0},
+		{"Graph at the fake's own address", "https://graph.example", "https://graph.microsoft.com/User.Read", 0},
+		{"Graph for OpenID Connect scopes", "https://graph.microsoft.com", "openid profile", 0},
+		{"Graph by its ID", directory.GraphAppID, "User.Read", 9010010},
+		{"two resources", "https://graph.microsoft.com", "User.Read api://files/read", 9010010},
 	} {
 		r := testRules()
 		tenant := &r.Directory.Tenants[0]
-		asked, problem := r.Resolve(tenant, tenant.App(clientID), test.scope, false)
+		apps, problem := r.ResourcesOf(tenant, test.scope)
 		assert.Zero(t, number(problem), test.name)
-		assert.Equal(t, test.number, number(MatchesResource(tenant, test.resource, asked)), test.name)
+		assert.Equal(t, test.number, number(r.MatchesResource(tenant, test.resource, apps)), test.name)
 	}
 }
 

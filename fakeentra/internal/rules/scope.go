@@ -51,6 +51,11 @@ type PermissionGroup struct {
 	Implied []string // permissions that .default adds
 }
 
+// HasDefault reports whether the request has .default, for the permissions in the registration.
+func (p *Permissions) HasDefault() bool {
+	return slices.ContainsFunc(p.Groups, func(group PermissionGroup) bool { return group.Default })
+}
+
 // Has reports whether the request has an OpenID Connect scope.
 func (p *Permissions) Has(oidc string) bool { return slices.Contains(p.OIDC, oidc) }
 
@@ -80,26 +85,6 @@ func (p *Permissions) All() []string {
 // ConsentName returns the name of a permission in the records of consent.
 func ConsentName(app *directory.App, name string) string { return app.ID + "/" + name }
 
-// FindResource finds an app by an identifier. It also finds Graph.
-func (r *Rules) FindResource(tenant *directory.Tenant, identifier string) *directory.App {
-	isHere := identifier == r.GraphURL || identifier == r.GraphURL+"/"
-	if isHere || identifier == directory.GraphAppID || slices.Contains(GraphApp.IdentifierURIs, identifier) {
-		return &GraphApp
-	}
-	if api := r.Directory.MicrosoftAPI(identifier); api != nil {
-		return api
-	}
-	if app := tenant.Resource(identifier); app != nil {
-		return app
-	}
-	for i := range r.Directory.Tenants {
-		if app := r.Directory.Tenants[i].Resource(identifier); app != nil && app.MultiTenant {
-			return app
-		}
-	}
-	return nil
-}
-
 // Resolve reads a scope parameter. A bare name belongs to Microsoft Graph. In any other name, the
 // part before the last slash is the resource. Some errors have another number at the token
 // endpoint. AtToken selects it.
@@ -124,9 +109,10 @@ func (r *Rules) Resolve(
 		if cut := strings.LastIndexByte(word, '/'); cut >= 0 {
 			asked = strings.Clone(word[:cut]) // does not keep the whole request in memory
 			name = word[cut+1:]
-			app = r.FindResource(tenant, asked)
-			if app == nil {
-				return nil, aadsts.ResourceNotFound(asked, tenant.ID)
+			var problem *aadsts.Error
+			app, problem = r.resourceOf(tenant, client, asked, atToken)
+			if problem != nil {
+				return nil, problem
 			}
 			if app.Disabled {
 				return nil, aadsts.ResourceDisabled(asked)
@@ -147,15 +133,18 @@ func (r *Rules) Resolve(
 			if atToken {
 				return nil, aadsts.ScopeInvalid(word)
 			}
-			return nil, aadsts.ScopeUnknown(client.ID, name, app.ID)
+			problem := aadsts.ScopeUnknown(client.ID, name, app.ID)
+			if asked == "" {
+				return nil, problem.Later() // M: reports tell of the sign-in page before it
+			}
+			return nil, problem
 		}
 		if !slices.Contains(group.Names, exposed.Name) {
 			group.Names = append(group.Names, exposed.Name)
 		}
 	}
-	hasDefault := slices.ContainsFunc(found.Groups, func(group PermissionGroup) bool { return group.Default })
 	hasNames := slices.ContainsFunc(found.Groups, func(group PermissionGroup) bool { return len(group.Names) > 0 })
-	if hasDefault && hasNames {
+	if hasNames && found.HasDefault() {
 		return nil, aadsts.DefaultScopeMixed(scope)
 	}
 	if len(found.Groups) == 0 && slices.Equal(found.OIDC, []string{"offline_access"}) {
@@ -254,18 +243,4 @@ func (p *Permissions) groupOf(app *directory.App, asked string) *PermissionGroup
 	}
 	p.Groups = append(p.Groups, PermissionGroup{App: app, Asked: asked})
 	return &p.Groups[len(p.Groups)-1]
-}
-
-// MatchesResource checks the parameter resource (RFC 8707) by Entra ID's rule of 2026. It must
-// equal an identifier URI of the app that owns the scopes, character by character. The
-// authorization endpoint sends the error to the client (M: some clients report a page). An unknown
-// resource is the same error (M).
-func MatchesResource(tenant *directory.Tenant, resource string, asked *Permissions) *aadsts.Error {
-	named := tenant.Resource(resource)
-	isAnother := func(group PermissionGroup) bool { return group.App != named }
-	if named == nil || len(asked.Groups) == 0 ||
-		slices.ContainsFunc(asked.Groups, isAnother) || directory.IsGUID(resource) {
-		return aadsts.ResourceMismatch()
-	}
-	return nil
 }

@@ -13,6 +13,7 @@ func (s *State) Rebind(d *directory.Directory) {
 	defer s.mu.Unlock()
 	b := binding{d, s}
 	s.documents.Purge()
+	s.rebindPrincipals(d)
 	for _, key := range s.codes.Keys() {
 		code, found := s.codes.Peek(key)
 		if !found {

@@ -14,6 +14,7 @@ const (
 	maxRefreshTokens = 50_000
 	maxSessions      = 10_000
 	maxConsents      = 50_000
+	maxPrincipals    = 50_000
 	maxDevices       = 1_000
 	maxRegistered    = 1_000
 	maxDocuments     = 200
@@ -26,6 +27,7 @@ type State struct {
 	refreshTokens *lru.Cache[grantHash, *RefreshToken]
 	sessions      *lru.Cache[string, *session]
 	consents      *lru.Cache[ConsentKey, []string]
+	principals    *lru.Cache[principalKey, struct{}]
 	devices       *lru.Cache[string, *DeviceCode] // by device code
 	userCodes     *lru.Cache[string, *DeviceCode]
 	mfaSessions   *lru.Cache[string, struct{}] // by sid
@@ -44,6 +46,7 @@ func New() *State {
 	s.refreshTokens, _ = lru.New[grantHash, *RefreshToken](maxRefreshTokens)
 	s.sessions, _ = lru.New[string, *session](maxSessions)
 	s.consents, _ = lru.New[ConsentKey, []string](maxConsents)
+	s.principals, _ = lru.New[principalKey, struct{}](maxPrincipals)
 	s.devices, _ = lru.New[string, *DeviceCode](maxDevices)
 	s.userCodes, _ = lru.New[string, *DeviceCode](maxDevices)
 	s.mfaSessions, _ = lru.New[string, struct{}](maxSessions)
@@ -61,6 +64,7 @@ func (s *State) Reset() {
 	s.refreshTokens.Purge()
 	s.sessions.Purge()
 	s.consents.Purge()
+	s.principals.Purge()
 	s.devices.Purge()
 	s.userCodes.Purge()
 	s.mfaSessions.Purge()

@@ -7,7 +7,6 @@ import (
 
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
-	"mcpentra/fakeentra/internal/pages"
 	"mcpentra/fakeentra/internal/rules"
 	"mcpentra/fakeentra/internal/state"
 )
@@ -66,6 +65,8 @@ func (f *Fake) handleConsent(
 	case request.kind == byDevice:
 		declineDevice(w, f.state, request)
 		return nil
+	case request.kind == byAdmin:
+		return f.declineAdminConsent(w, r, request)
 	default:
 		return asRedirect(request, aadsts.ConsentDeclined())
 	}
@@ -114,19 +115,4 @@ func (f *Fake) resolveAdminConsent(request *authorization) (problem *aadsts.Erro
 		problem = f.rules.CheckListedServices(request.tenant, request.client)
 	}
 	return problem
-}
-
-// adminResult tells the client that an administrator gave consent for all users (M: the order of
-// the parameters).
-func adminResult(request *authorization) []pages.Parameter {
-	result := []pages.Parameter{
-		{Name: "admin_consent", Value: "True"},
-		{Name: "tenant", Value: request.tenant.ID},
-	}
-	for _, name := range []string{"scope", "state"} {
-		if request.params.Has(name) {
-			result = append(result, pages.Parameter{Name: name, Value: request.params.Get(name)})
-		}
-	}
-	return result
 }

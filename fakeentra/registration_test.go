@@ -147,6 +147,7 @@ func TestOptionalClaimsAndGuests(t *testing.T) {
 			"auth_time",
 			"login_hint",
 		}
+		t.Apps[1].OptionalClaims.AdditionalProperties = map[string][]string{"idtyp": {"include_user_token"}}
 		t.Users[0].HomeTenant = "5a1e0001-0000-4000-8000-00000000f00d"
 	})
 	_, payload := claims(t, tokensOf(t, d, apiScope).text("access_token"))

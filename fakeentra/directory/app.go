@@ -121,22 +121,9 @@ const FederatedAudience = "api://AzureADTokenExchange"
 type OptionalClaims struct {
 	AccessToken []string `yaml:"accessToken"`
 	IDToken     []string `yaml:"idToken"`
-}
-
-// knownOptionalClaims lists the optional claims that a fake can add.
-var knownOptionalClaims = []string{
-	"acct",
-	"auth_time",
-	"email",
-	"family_name",
-	"given_name",
-	"idtyp",
-	"ipaddr",
-	"login_hint",
-	"sid",
-	"tenant_region_scope",
-	"upn",
-	"xms_cc",
+	// AdditionalProperties holds the properties of claims in both kinds of token, by the name of
+	// the claim: "upn": {"include_externally_authenticated_upn"}.
+	AdditionalProperties map[string][]string `yaml:"additionalProperties"`
 }
 
 // RedirectURIs returns the app's redirect URIs of all platforms.

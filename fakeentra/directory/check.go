@@ -177,10 +177,7 @@ func (a *appChecker) claims() {
 	known := []string{"", "SecurityGroup", "ApplicationGroup", "DirectoryRole", "All"}
 	a.refuse(!slices.Contains(known, groups), "groupMembershipClaims",
 		"want SecurityGroup, ApplicationGroup, DirectoryRole or All as group membership claims, got %q", groups)
-	for _, claim := range slices.Concat(a.app.OptionalClaims.AccessToken, a.app.OptionalClaims.IDToken) {
-		a.refuse(!slices.Contains(knownOptionalClaims, claim), "optionalClaims",
-			"unknown optional claim %q; want one of %s", claim, strings.Join(knownOptionalClaims, ", "))
-	}
+	a.optionalClaims()
 }
 
 func (a *appChecker) credentials() {

@@ -153,18 +153,19 @@ func setScalar(node *yaml.Node, into reflect.Value) bool {
 	return true
 }
 
-// free reads a mapping without a schema into a map, with the types of JSON.
+// free reads a mapping with free keys into a map. Its values have the type of the map. If that is
+// any, they have the types of JSON.
 func (r *reader) free(node *yaml.Node, path string, into reflect.Value) {
 	if node.Kind != yaml.MappingNode {
 		r.add(path, fmt.Errorf("want %s, got %s", kindOf(into), kindOfNode(node)))
 		return
 	}
-	if into.Type().Elem().Kind() == reflect.String {
+	if into.Type().Elem().Kind() != reflect.Interface {
 		into.Set(reflect.MakeMap(into.Type()))
 		for i := 0; i+1 < len(node.Content); i += 2 {
-			text := reflect.New(into.Type().Elem()).Elem()
-			r.value(node.Content[i+1], path+"."+node.Content[i].Value, text)
-			into.SetMapIndex(reflect.ValueOf(node.Content[i].Value), text)
+			value := reflect.New(into.Type().Elem()).Elem()
+			r.value(node.Content[i+1], path+"."+node.Content[i].Value, value)
+			into.SetMapIndex(reflect.ValueOf(node.Content[i].Value), value)
 		}
 		return
 	}

@@ -15,6 +15,10 @@ type User struct {
 	PreferredLanguage string   `yaml:"preferredLanguage"`
 	BusinessPhones    []string `yaml:"businessPhones"`
 	MobilePhone       string   `yaml:"mobilePhone"`
+	// PrimaryAuthoritativeEmail and SecondaryAuthoritativeEmail are the verified addresses in the
+	// optional claims verified_primary_email and verified_secondary_email.
+	PrimaryAuthoritativeEmail   []string `yaml:"primaryAuthoritativeEmail"`
+	SecondaryAuthoritativeEmail []string `yaml:"secondaryAuthoritativeEmail"`
 	// HomeTenant is the ID of a guest's own tenant. It is empty for a member.
 	HomeTenant string `yaml:"homeTenant"`
 	// Admin may consent for all users.
@@ -33,6 +37,11 @@ type Group struct {
 	ID          string   `yaml:"id"` // object ID, a GUID
 	DisplayName string   `yaml:"displayName"`
 	Members     []string `yaml:"members"` // object IDs of users
+	// The names of a group that was synchronized from an on-premises directory. They are empty for
+	// other groups.
+	OnPremisesSamAccountName string `yaml:"onPremisesSamAccountName"`
+	OnPremisesDomainName     string `yaml:"onPremisesDomainName"`
+	OnPremisesNetBiosName    string `yaml:"onPremisesNetBiosName"`
 }
 
 // An Event is an appointment.

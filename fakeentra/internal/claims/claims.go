@@ -78,8 +78,7 @@ func (m *Maker) addV1Claims(claims map[string]any, d *rules.Delegation) {
 	claims["acr"] = "1"
 	claims["amr"] = methods(d.SecondFactor)
 	claims["ipaddr"] = "127.0.0.1"
-	claims["upn"] = d.User.UserPrincipalName
-	claims["unique_name"] = d.User.UserPrincipalName
+	rules.SetV1Names(claims, d.User)
 	rules.SetKnown(claims, "given_name", d.User.GivenName)
 	rules.SetKnown(claims, "family_name", d.User.Surname)
 }
@@ -148,8 +147,7 @@ func (m *Maker) ID(d *rules.Delegation, code, token string) map[string]any {
 		claims["name"] = d.User.DisplayName
 		claims["amr"] = methods(d.SecondFactor)
 		claims["ipaddr"] = "127.0.0.1"
-		claims["upn"] = d.User.UserPrincipalName
-		claims["unique_name"] = d.User.UserPrincipalName
+		rules.SetV1Names(claims, d.User)
 		rules.SetKnown(claims, "given_name", d.User.GivenName)
 		rules.SetKnown(claims, "family_name", d.User.Surname)
 	} else {

@@ -357,6 +357,5 @@ func TestAddOptionalClaims(t *testing.T) {
 		"idp":                 "https://sts.example/" + otherTenantID + "/",
 		"sid":                 "sid",
 		"tenant_region_scope": "WW",
-		"upn":                 "ann@files.example",
 	}, claims)
 }

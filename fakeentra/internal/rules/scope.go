@@ -8,15 +8,15 @@ import (
 	"mcpentra/fakeentra/directory"
 )
 
-// Audience returns the aud of a token for a resource. In v1 it is the identifier in the request,
-// and in v2 always the application ID.
+// Audience returns the aud of a token for a resource. In v1 it is the identifier in the request. In
+// v2, and in v1 with the property use_guid, it is always the application ID.
 func (r *Rules) Audience(group PermissionGroup) string {
 	switch {
 	case group.App == &GraphApp && group.Asked == directory.GraphAppID:
 		return directory.GraphAppID
 	case group.App == &GraphApp:
 		return r.GraphURL
-	case group.App.TokenVersion == 2 || group.Asked == "":
+	case group.App.UsesGUID() || group.Asked == "":
 		return group.App.ID
 	}
 	return group.Asked

@@ -73,7 +73,8 @@ func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorizat
 		}
 	}
 	wantsPage := slices.Contains(prompts, "login") || slices.Contains(prompts, "select_account")
-	ask := person == nil || !f.config.AutoSignIn && (several && !silent || wantsPage)
+	tooOld := f.isTooOld(person, request.params)
+	ask := person == nil || tooOld || !f.config.AutoSignIn && (several && !silent || wantsPage)
 	if request.tenant == nil {
 		switch {
 		case person != nil && !ask:
@@ -95,7 +96,7 @@ func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorizat
 		return failed
 	}
 	switch {
-	case silent && person == nil:
+	case silent && (person == nil || tooOld):
 		return asRedirect(request, aadsts.SignInNeeded())
 	case silent && several:
 		return asRedirect(request, aadsts.WhichUser())
@@ -233,6 +234,9 @@ func (f *Fake) checkParameters(request *authorization) *aadsts.Error {
 		return aadsts.SPAWithoutPKCE()
 	}
 	if _, problem := rules.ReadClaimsRequest(params.Get("claims")); problem != nil {
+		return problem
+	}
+	if _, _, problem := readMaxAge(params); problem != nil {
 		return problem
 	}
 	return f.resolveScopes(request)

@@ -154,6 +154,7 @@ func clientData(instance string, tenant *directory.Tenant, problem *aadsts.Error
 // delegate makes the delegation that an authorization gives its client.
 func (f *Fake) delegate(request *authorization, person *state.SignedIn) rules.Delegation {
 	wishes, _ := rules.ReadClaimsRequest(request.params.Get("claims")) // read has checked it
+	_, withTime, _ := readMaxAge(request.params)
 	return rules.Delegation{
 		Version:      request.version,
 		Tenant:       request.tenant,
@@ -166,6 +167,7 @@ func (f *Fake) delegate(request *authorization, person *state.SignedIn) rules.De
 		Strength:     "0",
 		Began:        f.state.Begin(person.User.ID, f.clock.now()),
 		SignedIn:     person.At,
+		AuthTime:     withTime,
 		SecondFactor: person.SecondFactor,
 		Contexts:     wishes.Contexts,
 		Capabilities: wishes.Capabilities,

@@ -59,5 +59,5 @@ func TestInteropMSALPython(t *testing.T) {
 	)
 	output, err := script.CombinedOutput()
 	require.NoError(t, err, "%s", output)
-	assert.Equal(t, 6, strings.Count(string(output), "ok "), "%s", output)
+	assert.Equal(t, 8, strings.Count(string(output), "ok "), "%s", output)
 }

@@ -163,6 +163,9 @@ func (m *Maker) ID(d *rules.Delegation, code, token string) map[string]any {
 		}
 	}
 	rules.SetKnown(claims, "nonce", d.Nonce)
+	if d.AuthTime {
+		claims["auth_time"] = d.SignedIn.Unix()
+	}
 	m.Rules.AddOptionalClaims(claims, d, d.Client, d.Client.OptionalClaims.IDToken)
 	if code != "" {
 		claims["c_hash"] = leftHalf(code)

@@ -30,6 +30,7 @@ type Delegation struct {
 	Hybrid       bool   // the authorization endpoint issues the tokens
 	Began        time.Time
 	SignedIn     time.Time
+	AuthTime     bool // the request had max_age, so ID tokens have auth_time
 	SecondFactor bool
 	Contexts     []string  // claim acrs
 	Capabilities []string  // claim xms_cc

@@ -29,13 +29,23 @@ refused = msal.ConfidentialClientApplication(CLIENT, client_credential="guess", 
 assert refused["error"] == "invalid_client" and refused["error_codes"] == [7000215], refused
 done("wrong secret")
 
-# The fake signs in the person that login_hint names. The response is in the header Location.
-flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=REDIRECT, login_hint=ADELE)
-answer = web.get(flow["auth_uri"], allow_redirects=False)
-query = requests.utils.urlparse(answer.headers["Location"]).query
-returned = {name: requests.utils.unquote(value.replace("+", " ")) for name, value in (part.split("=", 1) for part in query.split("&"))}
-tokens = works(client.acquire_token_by_auth_code_flow(flow, returned), "authorization code")
+
+def sign_in(**more):
+    """Signs Adele in. The fake picks the person in login_hint, and answers in the header Location."""
+    flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=REDIRECT, login_hint=ADELE, **more)
+    answer = web.get(flow["auth_uri"], allow_redirects=False)
+    query = requests.utils.urlparse(answer.headers["Location"]).query
+    returned = {name: requests.utils.unquote(value.replace("+", " ")) for name, value in (part.split("=", 1) for part in query.split("&"))}
+    return client.acquire_token_by_auth_code_flow(flow, returned)
+
+
+tokens = works(sign_in(), "authorization code")
 assert tokens["id_token_claims"]["preferred_username"] == ADELE, tokens["id_token_claims"]
+
+# With max_age MSAL refuses an ID token without auth_time, and one with an earlier time.
+for seconds in (600, 0):
+    recent = works(sign_in(max_age=seconds), f"authorization code with max_age={seconds}")
+    assert recent["id_token_claims"]["auth_time"], recent["id_token_claims"]
 
 account = client.get_accounts(ADELE)[0]
 works(client.acquire_token_silent([f"api://{API}/tool.read"], account), "silent refresh for another resource")

@@ -73,12 +73,12 @@ func (f *Fake) begin(w http.ResponseWriter, r *http.Request, request *authorizat
 		}
 	}
 	wantsPage := slices.Contains(prompts, "login") || slices.Contains(prompts, "select_account")
-	tooOld := f.isTooOld(person, request.params)
+	tooOld := !f.config.AutoSignIn && isTooOld(person, request.params, f.clock.now())
 	ask := person == nil || tooOld || !f.config.AutoSignIn && (several && !silent || wantsPage)
 	if request.tenant == nil {
 		switch {
 		case person != nil && !ask:
-			if failed := f.refusePersonal(request, person.Tenant, person.User); failed != nil {
+			if failed := refusePersonal(&f.rules, request, person.Tenant, person.User); failed != nil {
 				return failed
 			}
 			request.tenant = person.Tenant

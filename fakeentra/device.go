@@ -200,7 +200,7 @@ func (f *Fake) redeemDeviceCode(request *tokenRequest) (*tokenResponse, *aadsts.
 	}
 	d := *granted
 	if f.state.Revoked(&d) {
-		return nil, f.grantRevoked(d.User.ID, d.Began)
+		return nil, grantRevoked(f.state, d.User.ID, d.Began)
 	}
 	d.Strength = request.strength()
 	d.WantsInfo = request.wantsInfo()

@@ -66,7 +66,7 @@ func (f *Fake) redeemCode(
 	case f.clock.now().Sub(code.Issued) > codeLifetime:
 		return nil, aadsts.Expired()
 	case f.state.Revoked(&d):
-		return nil, f.grantRevoked(d.User.ID, d.Began)
+		return nil, grantRevoked(f.state, d.User.ID, d.Began)
 	}
 	if problem := code.CheckVerifier(request.params.Get("code_verifier")); problem != nil {
 		return nil, problem

@@ -36,7 +36,7 @@ func (f *Fake) grantOnBehalfOf(r *http.Request, request *tokenRequest) (*tokenRe
 	}
 	if _, revoked := tokenRevocation(f.state, f.clock.now(), claims); revoked {
 		issued, _ := claims["iat"].(float64)
-		return nil, f.grantRevoked(text(claims, "oid"), time.Unix(int64(issued), 0)) // L
+		return nil, grantRevoked(f.state, text(claims, "oid"), time.Unix(int64(issued), 0)) // L
 	}
 	request.tenant = tenant
 	if request.version == rules.V2 && request.params.Get("scope") == "" {

@@ -70,7 +70,7 @@ func (f *Fake) redeemRefreshToken(
 	case d.User.Disabled:
 		return nil, aadsts.UserDisabled()
 	case f.state.Revoked(&d):
-		return nil, f.grantRevoked(d.User.ID, d.Began)
+		return nil, grantRevoked(f.state, d.User.ID, d.Began)
 	case f.clock.now().Before(token.Expiry):
 	case d.Platform == rules.SPA:
 		return nil, aadsts.SPARefreshToken(token.Issued, spaRefreshLifetime)
@@ -95,8 +95,8 @@ func (f *Fake) redeemRefreshToken(
 }
 
 // grantRevoked is the error for a grant from before the last revocation of its person's sessions.
-func (f *Fake) grantRevoked(userID string, began time.Time) *aadsts.Error {
-	return aadsts.Revoked(began, f.state.TokensValidFrom(userID))
+func grantRevoked(memory *state.State, userID string, began time.Time) *aadsts.Error {
+	return aadsts.Revoked(began, memory.TokensValidFrom(userID))
 }
 
 // widen applies the scopes of a refresh. They may name any resource that has consent. Without them

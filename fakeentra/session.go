@@ -157,7 +157,7 @@ func (f *Fake) handleSignIn(
 			return asPage(problem)
 		}
 	}
-	if failed := f.refusePersonal(request, tenant, user); failed != nil {
+	if failed := refusePersonal(&f.rules, request, tenant, user); failed != nil {
 		return failed
 	}
 	if problem := rules.CheckPassword(request.tenantPath, user, form); problem != nil {
@@ -183,13 +183,14 @@ func (f *Fake) handleSignIn(
 }
 
 // refusePersonal refuses a personal account of a shared endpoint at an app for work accounts.
-func (f *Fake) refusePersonal(
+func refusePersonal(
+	entra *rules.Rules,
 	request *authorization,
 	tenant *directory.Tenant,
 	user *directory.User,
 ) *pageError {
 	clientID := request.params.Get("client_id")
-	if user == nil || request.tenantPath.Tenant != nil || !f.rules.RefusesPersonal(tenant, clientID) {
+	if user == nil || request.tenantPath.Tenant != nil || !entra.RefusesPersonal(tenant, clientID) {
 		return nil
 	}
 	return asPage(aadsts.PersonalAccountRefused(user.UserPrincipalName))

@@ -10,7 +10,7 @@ func (tx *transaction) create(record Record) error {
 	}
 	if tx.file.config.Full(record, known.records, known.sourced) {
 		// A conflict must not push out other records.
-		_, err := scan(record.Kind, record.Key, tx.file.statements.get.QueryRow(record.Kind, record.Key, tx.now))
+		_, err := tx.file.statements.get.record(record.Kind, record.Key, record.Kind, record.Key, tx.now)
 		switch err {
 		case nil:
 			return ErrConflict
@@ -46,8 +46,8 @@ func (tx *transaction) create(record Record) error {
 }
 
 func (tx *transaction) insert(record Record) (bool, error) {
-	inserted, err := affected(tx.file.statements.insert.Exec(
-		record.Kind, record.Key, record.Source, record.Group, record.Expires.Unix(), record.Value))
+	inserted, err := tx.file.statements.insert.exec(
+		record.Kind, record.Key, record.Source, record.Group, record.Expires.Unix(), record.Value)
 	return inserted == 1, err
 }
 

@@ -135,7 +135,7 @@ func (f *file) Get(ctx context.Context, kind, key string) (Record, error) {
 		return Record{}, err
 	}
 	defer f.endTurn()
-	record, err := scan(kind, key, f.statements.get.QueryRow(kind, key, now.Unix()))
+	record, err := f.statements.get.record(kind, key, kind, key, now.Unix())
 	if err != nil {
 		return Record{}, f.explain(err)
 	}
@@ -146,19 +146,6 @@ func (f *file) Get(ctx context.Context, kind, key string) (Record, error) {
 // GetCached is Get: no other process can write the file.
 func (f *file) GetCached(ctx context.Context, kind, key string) (Record, error) {
 	return f.Get(ctx, kind, key)
-}
-
-func scan(kind, key string, row *sql.Row) (Record, error) {
-	record := Record{Kind: kind, Key: key}
-	var expires int64
-	switch err := row.Scan(&record.Value, &record.Version, &expires, &record.Source, &record.Group); {
-	case errors.Is(err, sql.ErrNoRows):
-		return Record{}, ErrNotFound
-	case err != nil:
-		return Record{}, err
-	}
-	record.Expires = time.Unix(expires, 0)
-	return record, nil
 }
 
 func (f *file) Put(ctx context.Context, record Record) (int64, error) {

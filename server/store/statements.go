@@ -7,14 +7,15 @@ import (
 
 // statements are the prepared statements of the requests.
 type statements struct {
-	begin, commit, rollback *sql.Stmt
+	begin, commit, rollback driverStatement
 
-	get           *sql.Stmt
-	insert        *sql.Stmt
-	replace       *sql.Stmt // changes the value only, so no index changes
+	get     driverStatement
+	insert  driverStatement
+	replace driverStatement // changes the value only, so no index changes
+	change  driverStatement
+	remove  driverStatement
+
 	sourceOf      *sql.Stmt
-	change        *sql.Stmt
-	remove        *sql.Stmt
 	removeExpired *sql.Stmt
 
 	count          *sql.Stmt
@@ -25,8 +26,9 @@ type statements struct {
 	forgetSourced  *sql.Stmt
 }
 
-func (s *statements) all() map[**sql.Stmt]string {
-	return map[**sql.Stmt]string{
+// ofDriver returns the statements of almost every request.
+func (s *statements) ofDriver() map[*driverStatement]string {
+	return map[*driverStatement]string{
 		&s.begin:    "BEGIN IMMEDIATE",
 		&s.commit:   "COMMIT",
 		&s.rollback: "ROLLBACK",
@@ -37,11 +39,16 @@ func (s *statements) all() map[**sql.Stmt]string {
 		&s.replace: `UPDATE records SET value = ?, version = version + 1
 			WHERE kind = ? AND key = ? AND version = ? AND expires > ?
 				AND expires = ? AND source = ? AND group_name = ?`,
-		&s.sourceOf: "SELECT source FROM records WHERE kind = ? AND key = ? AND version = ? AND expires > ?",
 		&s.change: `UPDATE records SET value = ?, version = version + 1, expires = ?, source = ?, group_name = ?
 			WHERE kind = ? AND key = ?`,
 		&s.remove: `DELETE FROM records WHERE kind = ? AND key = ?
 			RETURNING value, version, expires, source, group_name`,
+	}
+}
+
+func (s *statements) others() map[**sql.Stmt]string {
+	return map[**sql.Stmt]string{
+		&s.sourceOf:      "SELECT source FROM records WHERE kind = ? AND key = ? AND version = ? AND expires > ?",
 		&s.removeExpired: "DELETE FROM records WHERE kind = ? AND key = ? AND expires <= ? RETURNING key, source",
 		&s.count: `SELECT count(*), count(nullif(source, '')) FROM records INDEXED BY records_by_source
 			WHERE kind = ?`,
@@ -60,7 +67,13 @@ func (s *statements) all() map[**sql.Stmt]string {
 }
 
 func (s *statements) prepare(ctx context.Context, connection *sql.Conn) (err error) {
-	for statement, text := range s.all() {
+	for statement, text := range s.ofDriver() {
+		*statement, err = prepareDriver(ctx, connection, text)
+		if err != nil {
+			return err
+		}
+	}
+	for statement, text := range s.others() {
 		*statement, err = connection.PrepareContext(ctx, text)
 		if err != nil {
 			return err
@@ -70,7 +83,10 @@ func (s *statements) prepare(ctx context.Context, connection *sql.Conn) (err err
 }
 
 func (s *statements) close() {
-	for statement := range s.all() {
+	for statement := range s.ofDriver() {
+		statement.close()
+	}
+	for statement := range s.others() {
 		_ = (*statement).Close()
 	}
 }

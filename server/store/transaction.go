@@ -31,7 +31,7 @@ type count struct {
 // runTogether applies the writes of a batch in one transaction. It sets the errors of the single
 // writes. If it returns an error, nothing has happened. The caller has the turn.
 func (f *file) runTogether(batch []*pendingWrite) error {
-	if _, err := f.statements.begin.Exec(); err != nil {
+	if _, err := f.statements.begin.exec(); err != nil {
 		return f.explain(err)
 	}
 	tx := &transaction{file: f, now: f.config.Time().Unix(), counts: map[string]count{}}
@@ -49,7 +49,7 @@ func (f *file) runTogether(batch []*pendingWrite) error {
 		}
 		pending.err = err
 	}
-	if _, err := f.statements.commit.Exec(); err != nil {
+	if _, err := f.statements.commit.exec(); err != nil {
 		f.rollBack()
 		return f.explain(err)
 	}
@@ -59,7 +59,7 @@ func (f *file) runTogether(batch []*pendingWrite) error {
 }
 
 func (f *file) rollBack() {
-	_, _ = f.statements.rollback.Exec() // SQLite may have done it itself
+	_, _ = f.statements.rollback.exec() // SQLite may have done it itself
 	clear(f.crowds)
 }
 
@@ -84,8 +84,8 @@ func (tx *transaction) put(record Record) error {
 func (tx *transaction) change(record Record) error {
 	statements := &tx.file.statements
 	expires := record.Expires.Unix()
-	replaced, err := affected(statements.replace.Exec(
-		record.Value, record.Kind, record.Key, record.Version, tx.now, expires, record.Source, record.Group))
+	replaced, err := statements.replace.exec(
+		record.Value, record.Kind, record.Key, record.Version, tx.now, expires, record.Source, record.Group)
 	if err != nil || replaced == 1 {
 		return err
 	}
@@ -102,8 +102,7 @@ func (tx *transaction) change(record Record) error {
 	if err := tx.add(record.Kind, record.Source, 1); err != nil {
 		return err
 	}
-	_, err = statements.change.Exec(
-		record.Value, expires, record.Source, record.Group, record.Kind, record.Key)
+	_, err = statements.change.exec(record.Value, expires, record.Source, record.Group, record.Kind, record.Key)
 	if err != nil {
 		return err
 	}
@@ -112,7 +111,7 @@ func (tx *transaction) change(record Record) error {
 
 // take removes a record. It returns ErrNotFound for a record that has expired.
 func (tx *transaction) take(kind, key string) (Record, error) {
-	record, err := scan(kind, key, tx.file.statements.remove.QueryRow(kind, key))
+	record, err := tx.file.statements.remove.record(kind, key, kind, key)
 	if err != nil {
 		return Record{}, err
 	}
@@ -163,11 +162,4 @@ func (tx *transaction) add(kind, source string, by int) error {
 	}
 	tx.counts[kind] = known
 	return nil
-}
-
-func affected(result sql.Result, err error) (int64, error) {
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
 }

@@ -163,15 +163,18 @@ func readClaims(verified *token.Claims) (*knownCaller, error) {
 
 // readGrant returns the caller according to the grant of a token, if the grant has not ended.
 func (b *Broker) readGrant(ctx context.Context, known *knownCaller) (*identity.Caller, error) {
-	record, err := b.records.findCached(ctx, kindGrant, known.GrantID)
+	reading := known.reading.Load()
+	var version int64
+	if reading != nil {
+		version = reading.version
+	}
+	record, err := b.records.findUnlessKnown(ctx, kindGrant, known.GrantID, version)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, errGrantEnded()
 	case err != nil:
 		return nil, errStoreUnavailable(err)
-	}
-	reading := known.reading.Load()
-	if reading != nil && reading.version == record.Version {
+	case reading != nil && version == record.Version:
 		return b.ifNotVoid(ctx, reading)
 	}
 	var g grant

@@ -36,8 +36,10 @@ func (s *grantCounter) Get(ctx context.Context, kind, key string) (store.Record,
 	return s.count(ctx, kind, key, s.Store.Get)
 }
 
-func (s *grantCounter) GetCached(ctx context.Context, kind, key string) (store.Record, error) {
-	return s.count(ctx, kind, key, s.Store.GetCached)
+func (s *grantCounter) GetCached(ctx context.Context, kind, key string, known int64) (store.Record, error) {
+	return s.count(ctx, kind, key, func(ctx context.Context, kind, key string) (store.Record, error) {
+		return s.Store.GetCached(ctx, kind, key, known)
+	})
 }
 
 func (s *grantCounter) count(

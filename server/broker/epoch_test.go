@@ -168,11 +168,11 @@ type noEpoch struct {
 	down bool
 }
 
-func (s *noEpoch) GetCached(ctx context.Context, kind, key string) (store.Record, error) {
+func (s *noEpoch) GetCached(ctx context.Context, kind, key string, known int64) (store.Record, error) {
 	if kind == "epoch" && s.down {
 		return store.Record{}, errors.New("no epoch")
 	}
-	return s.Store.GetCached(ctx, kind, key)
+	return s.Store.GetCached(ctx, kind, key, known)
 }
 
 // TestRunningServersNoticeOlderStore puts an earlier state of the store under two running replicas,

@@ -91,7 +91,13 @@ func (s *sealedStore) find(ctx context.Context, kind, key string) (store.Record,
 // findCached is find for a record that one process reads again and again. It may be up to
 // store.MaxStale old.
 func (s *sealedStore) findCached(ctx context.Context, kind, key string) (store.Record, error) {
-	record, err := s.store.GetCached(ctx, kind, key)
+	return s.findUnlessKnown(ctx, kind, key, 0)
+}
+
+// findUnlessKnown is findCached for a caller that has read a version of the record. If that is
+// still the newest one, the record may come without its value.
+func (s *sealedStore) findUnlessKnown(ctx context.Context, kind, key string, known int64) (store.Record, error) {
+	record, err := s.store.GetCached(ctx, kind, key, known)
 	record.Kind = kind
 	record.Key = key
 	return record, err

@@ -229,7 +229,7 @@ func (s *mixedUp) Get(ctx context.Context, kind, key string) (store.Record, erro
 	return s.Store.Get(ctx, kind, key)
 }
 
-func (s *mixedUp) GetCached(ctx context.Context, kind, key string) (store.Record, error) {
+func (s *mixedUp) GetCached(ctx context.Context, kind, key string, _ int64) (store.Record, error) {
 	return s.Get(ctx, kind, key)
 }
 

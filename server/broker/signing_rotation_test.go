@@ -186,9 +186,9 @@ type noSigningKeys struct {
 	down bool
 }
 
-func (s *noSigningKeys) GetCached(ctx context.Context, kind, key string) (store.Record, error) {
+func (s *noSigningKeys) GetCached(ctx context.Context, kind, key string, known int64) (store.Record, error) {
 	if kind == "signing key" && s.down {
 		return store.Record{}, errors.New("down")
 	}
-	return s.Store.GetCached(ctx, kind, key)
+	return s.Store.GetCached(ctx, kind, key, known)
 }

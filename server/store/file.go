@@ -19,7 +19,7 @@ var ErrInUse = errors.New("another process has it open")
 
 // OpenFile opens or creates a store in a file that only its owner can read. A record is on disk
 // when Put returns. One process can have the file open at a time; a second one gets ErrInUse.
-// Memory holds the records that were read or written last.
+// Memory holds the records that were read or written last. For GetCached it also holds versions.
 func OpenFile(ctx context.Context, path string, config Config) (Store, error) {
 	if err := prepare(path); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
@@ -127,25 +127,38 @@ func (f *file) Get(ctx context.Context, kind, key string) (Record, error) {
 	if err := ctx.Err(); err != nil {
 		return Record{}, fmt.Errorf("store: %w", err)
 	}
-	now := f.config.Time()
-	if record, found := f.recent.get(kind, key, now); found {
+	if record, found := f.recent.get(kind, key, f.config.Time()); found {
 		return record, nil
 	}
+	return f.read(ctx, kind, key, f.recent.keep)
+}
+
+// GetCached never returns an older record: no other process can write the file.
+func (f *file) GetCached(ctx context.Context, kind, key string, known int64) (Record, error) {
+	if known == 0 {
+		return f.Get(ctx, kind, key)
+	}
+	if err := ctx.Err(); err != nil {
+		return Record{}, fmt.Errorf("store: %w", err)
+	}
+	if record, found := f.recent.find(kind, key, known, f.config.Time()); found {
+		return record, nil
+	}
+	return f.read(ctx, kind, key, f.recent.keepVersion)
+}
+
+// read reads a record from the file and lets keep remember it.
+func (f *file) read(ctx context.Context, kind, key string, keep func(Record)) (Record, error) {
 	if err := f.takeTurn(ctx); err != nil {
 		return Record{}, err
 	}
 	defer f.endTurn()
-	record, err := f.statements.get.record(kind, key, kind, key, now.Unix())
+	record, err := f.statements.get.record(kind, key, kind, key, f.config.Time().Unix())
 	if err != nil {
 		return Record{}, f.explain(err)
 	}
-	f.recent.keep(record)
+	keep(record)
 	return record, nil
-}
-
-// GetCached is Get: no other process can write the file.
-func (f *file) GetCached(ctx context.Context, kind, key string) (Record, error) {
-	return f.Get(ctx, kind, key)
 }
 
 func (f *file) Put(ctx context.Context, record Record) (int64, error) {

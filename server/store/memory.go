@@ -31,7 +31,7 @@ func (m *memory) Get(ctx context.Context, kind, key string) (Record, error) {
 }
 
 // GetCached is Get: no other process can reach the memory.
-func (m *memory) GetCached(ctx context.Context, kind, key string) (Record, error) {
+func (m *memory) GetCached(ctx context.Context, kind, key string, _ int64) (Record, error) {
 	return m.Get(ctx, kind, key)
 }
 

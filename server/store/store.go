@@ -79,8 +79,10 @@ type Store interface {
 	Get(ctx context.Context, kind, key string) (Record, error)
 	// GetCached is Get for callers that read one record again and again. It may return the record
 	// as it was up to MaxStale ago, if another process has changed or deleted it meanwhile. It
-	// always shows the changes of this process. Do not base a Put on it.
-	GetCached(ctx context.Context, kind, key string) (Record, error)
+	// always shows the changes of this process. Do not base a Put on it. Known is a version whose
+	// value the caller has, or 0. If the record has that version, GetCached may return its version
+	// and expiry alone.
+	GetCached(ctx context.Context, kind, key string, known int64) (Record, error)
 	// Put stores a record and returns its new version. Version 0 creates the record. Any other
 	// version has to be the stored one; otherwise Put returns ErrConflict. A kind that is full
 	// forgets records by the rule of Record.Source.

@@ -28,7 +28,7 @@ func newLaggingStore(shared store.Store, now func() time.Time) *laggingStore {
 	return &laggingStore{Store: shared, now: now, cached: map[string]cachedRead{}}
 }
 
-func (s *laggingStore) GetCached(ctx context.Context, kind, key string) (store.Record, error) {
+func (s *laggingStore) GetCached(ctx context.Context, kind, key string, _ int64) (store.Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last, found := s.cached[kind+" "+key]

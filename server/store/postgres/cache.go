@@ -57,7 +57,7 @@ func (e entry) size() int {
 	return len(e.Kind) + len(e.Key) + len(e.Source) + len(e.Group) + len(e.Value) + cachedOverhead
 }
 
-func (d *database) GetCached(ctx context.Context, kind, key string) (store.Record, error) {
+func (d *database) GetCached(ctx context.Context, kind, key string, _ int64) (store.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return store.Record{}, d.explain(ctx, err)
 	}

@@ -117,7 +117,7 @@ func TestEngineRestarts(t *testing.T) {
 	s := open(t, postgres.Config{URL: server.URL("postgres")}, true)
 	_, err := s.Put(t.Context(), record("a", time.Hour))
 	require.NoError(t, err)
-	_, err = s.GetCached(t.Context(), "k", "a")
+	_, err = s.GetCached(t.Context(), "k", "a", 0)
 	require.NoError(t, err)
 
 	server.Kill(t)

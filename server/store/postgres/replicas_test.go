@@ -45,12 +45,12 @@ func TestEndReachesOtherReplica(t *testing.T) {
 			_, err := a.Put(t.Context(), record(key, time.Hour))
 			require.NoError(t, err)
 			cached := time.Now()
-			_, err = b.GetCached(t.Context(), "k", key)
+			_, err = b.GetCached(t.Context(), "k", key, 0)
 			require.NoError(t, err)
 			require.NoError(t, end(key))
 			ended := time.Now()
 			for err == nil {
-				_, err = b.GetCached(t.Context(), "k", key)
+				_, err = b.GetCached(t.Context(), "k", key, 0)
 			}
 			require.ErrorIs(t, err, store.ErrNotFound)
 			require.Less(t, time.Since(ended), 2*store.MaxStale)

@@ -55,17 +55,17 @@ func TestCachedRecordIsYoung(t *testing.T) {
 	second := open(t, url)
 	_, err := first.Put(t.Context(), record("a", "v"))
 	require.NoError(t, err)
-	found, err := second.GetCached(t.Context(), "k", "a")
+	found, err := second.GetCached(t.Context(), "k", "a", 0)
 	require.NoError(t, err)
 	found.Value[0] = '!' // a reader may change its copy
-	found, err = second.GetCached(t.Context(), "k", "a")
+	found, err = second.GetCached(t.Context(), "k", "a", 0)
 	require.NoError(t, err)
 	assert.Equal(t, "v", string(found.Value))
 	require.NoError(t, first.Delete(t.Context(), "k", "a"))
 	ended := time.Now()
 	for err == nil {
 		sent := time.Since(ended)
-		_, err = second.GetCached(t.Context(), "k", "a")
+		_, err = second.GetCached(t.Context(), "k", "a", 0)
 		require.True(t, err != nil || sent < store.MaxStale, "read %v after the end", sent)
 	}
 	assert.ErrorIs(t, err, store.ErrNotFound)
@@ -82,11 +82,11 @@ func TestFullKindEmptiesCache(t *testing.T) {
 	defer s.Close()
 	_, err = s.Put(t.Context(), record("a", "v"))
 	require.NoError(t, err)
-	_, err = s.GetCached(t.Context(), "k", "a")
+	_, err = s.GetCached(t.Context(), "k", "a", 0)
 	require.NoError(t, err)
 	_, err = s.Put(t.Context(), record("b", "v"))
 	require.NoError(t, err)
-	_, err = s.GetCached(t.Context(), "k", "a")
+	_, err = s.GetCached(t.Context(), "k", "a", 0)
 	assert.ErrorIs(t, err, store.ErrNotFound)
 }
 

@@ -110,7 +110,7 @@ func (s *redisStore) Get(ctx context.Context, kind, key string) (store.Record, e
 	return one(kind)(s.run(ctx, get, kind, s.now(), key))
 }
 
-func (s *redisStore) GetCached(ctx context.Context, kind, key string) (store.Record, error) {
+func (s *redisStore) GetCached(ctx context.Context, kind, key string, _ int64) (store.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return store.Record{}, fmt.Errorf("store: %w", err)
 	}

@@ -43,6 +43,7 @@ func Run(t *testing.T, open Open) {
 		{"a second read sees a change", readAgain},
 		{"a read is never older than the last change", neverOlder},
 		{"a cached read shows the changes of this process", cachedShowsOwn},
+		{"a cached read tells a known version from others", cachedForKnown},
 		{"a list has the records of a source and a group", lists},
 		{"a list comes in pages", listPages},
 		{"the kinds are known", kinds},
@@ -317,12 +318,12 @@ func neverOlder(t *testing.T, s store.Store, _ func(time.Duration)) {
 }
 
 func cachedShowsOwn(t *testing.T, s store.Store, later func(time.Duration)) {
-	_, err := s.GetCached(t.Context(), "k", "a")
+	_, err := s.GetCached(t.Context(), "k", "a", 0)
 	assert.ErrorIs(t, err, store.ErrNotFound)
 	version, err := s.Put(t.Context(), record("a", "one", 0, time.Minute))
 	require.NoError(t, err)
 	read := func() string {
-		found, err := s.GetCached(t.Context(), "k", "a")
+		found, err := s.GetCached(t.Context(), "k", "a", 0)
 		if err != nil {
 			require.ErrorIs(t, err, store.ErrNotFound)
 			return "nothing"

@@ -83,8 +83,14 @@ func (f *file) next() []*pendingWrite {
 
 // writeAll runs transactions until no write waits.
 func (f *file) writeAll() {
-	for batch := f.next(); batch != nil; batch = f.next() {
+	for {
+		// Writes gather until the readers that wait have read.
 		f.turn <- struct{}{}
+		batch := f.next()
+		if batch == nil {
+			f.endTurn()
+			return
+		}
 		err := f.runTogether(batch)
 		if err != nil {
 			// One of them may be the reason. Each gets its own error.

@@ -214,7 +214,8 @@ func (key sealingKey) seal(random io.Reader, value []byte, place string) ([]byte
 	if _, err := io.ReadFull(random, nonce); err != nil {
 		return nil, fmt.Errorf("broker: no randomness: %w", err)
 	}
-	sealed := append(append([]byte(nil), key.id[:]...), nonce...)
+	size := len(key.id) + len(nonce) + len(value) + key.aead.Overhead()
+	sealed := append(append(make([]byte, 0, size), key.id[:]...), nonce...)
 	return key.aead.Seal(sealed, nonce, value, []byte(place)), nil
 }
 

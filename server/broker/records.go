@@ -174,6 +174,7 @@ func (s *sealedStore) putInOrder(ctx context.Context, changes ...change) (stored
 // seal returns the record of a change with the encrypted value.
 func (s *sealedStore) seal(made change) (store.Record, error) {
 	var text bytes.Buffer
+	text.Grow(len(made.record.Value)) // an earlier value of the record is about as long
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false) // escaping would turn a stranger's & or < into six bytes
 	if err := encoder.Encode(made.value); err != nil {

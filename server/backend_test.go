@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http/httptest"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -21,11 +23,14 @@ type backend struct {
 	upstream bool    // the canary runs as an upstream server
 	stateful bool
 	atOrigin bool     // the endpoint has no path
-	only     []string // checks to run; nil means all
+	only     []string // checks to run; nil means those of the mode
+	about    []string // beginnings of checks that the short form tries with the backend, besides aboutTools
 	// fragile leaves out the checks that disturb. Another backend of the placement runs them.
 	fragile bool
 	// inDirectMode says that the short form tries the backend in direct mode only.
 	inDirectMode bool
+	// meetsAll says that the short form tries the backend with every check.
+	meetsAll bool
 }
 
 // backends returns all backends, with fresh canaries.
@@ -42,10 +47,21 @@ func backends() []backend {
 		"server/stream",
 	}
 	return []backend{
-		{name: "own tools"},
+		{name: "own tools", meetsAll: true},
 		{name: "own tools with sessions", stateful: true, fragile: true},
-		{name: "own tools at the origin", atOrigin: true, fragile: true},
-		{name: "handler without sessions", canary: stateless(), fragile: true, inDirectMode: true},
+		{
+			name:     "own tools at the origin",
+			atOrigin: true,
+			fragile:  true,
+			about:    []string{"server/bypass/", "server/challenge/", "server/metadata/"},
+		},
+		{
+			name:         "handler without sessions",
+			canary:       stateless(),
+			fragile:      true,
+			inDirectMode: true,
+			meetsAll:     true,
+		},
 		{name: "handler with sessions", canary: stateful(), stateful: true},
 		{name: "handler with undeclared sessions", canary: stateful(), only: boundSessions, fragile: true},
 		{name: "upstream without sessions", canary: stateless(), upstream: true, fragile: true},
@@ -59,8 +75,9 @@ func backends() []backend {
 	}
 }
 
-// isFullMatrix says that each mode is tried with every backend, as make race does. Otherwise each
-// backend stands behind one mode, and each mode has backends of every kind that it can have.
+// isFullMatrix says that each mode is tried with every backend and every check, as make race does.
+// Otherwise each backend stands behind one mode, and each mode has backends of every kind that it
+// can have.
 func isFullMatrix() bool { return os.Getenv("CONFORMANCE") == "full" }
 
 // isTriedInBrokerMode reports whether the checks try the backend in broker mode.
@@ -78,6 +95,34 @@ func (b *backend) isTriedInDirectMode(version int) bool {
 		return b.name == "own tools"
 	}
 	return b.inDirectMode
+}
+
+// aboutTools are the checks whose verdict depends on where the tools run.
+var aboutTools = []string{
+	"server/answer/", "server/caller/", "server/legacy/", "server/limits/", "server/message/", "server/modern/",
+	"server/passthrough/", "server/session/", "server/stream/", "server/version/",
+}
+
+// aboutTokens are the checks whose verdict depends on the version of the access tokens.
+var aboutTokens = []string{"server/caller/", "server/scope/", "server/token/"}
+
+// share returns the checks below a beginning that are tried with the backend. In the short form one
+// backend of each mode meets every check. The others meet those about them, and every fourth of the
+// rest.
+func (b *backend) share(below string, place int) []string {
+	if b.only != nil {
+		return b.only
+	}
+	about := slices.Concat(aboutTools, b.about)
+	var ids []string
+	for i, tried := range servers.Checks() {
+		beginsID := func(beginning string) bool { return strings.HasPrefix(tried.ID, beginning) }
+		isTried := isFullMatrix() || b.meetsAll || i%4 == place%4 || slices.ContainsFunc(about, beginsID)
+		if isTried && beginsID(below) {
+			ids = append(ids, tried.ID)
+		}
+	}
+	return ids
 }
 
 // endpoint returns the path of the endpoint's URL.

@@ -57,6 +57,20 @@ type look struct {
 	dark  bool
 }
 
+// looks returns what pages are tried with, by name. The short form has one of each width and one of
+// each color.
+func looks() map[string]look {
+	all := map[string]look{
+		"at a desk":              {1280, false},
+		"on a phone in the dark": {390, true},
+	}
+	if isFullMatrix() {
+		all["at a desk in the dark"] = look{1280, true}
+		all["on a phone"] = look{390, false}
+	}
+	return all
+}
+
 // openBrowser opens a tab with a profile of its own. If Chromium is not installed, it skips the
 // test, or fails in CI.
 func openBrowser(t *testing.T, look look) context.Context {

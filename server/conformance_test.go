@@ -15,12 +15,12 @@ import (
 	"mcpentra/server"
 )
 
-// TestServerConforms runs every check against a server in broker mode, with each backend. The good
+// TestServerConforms runs the checks against a server in broker mode, with each backend. The good
 // tokens come from real sign-ins. A bad token is a good one with one change, signed with the
 // server's own key, so that only the change can be the reason for a refusal.
 func TestServerConforms(t *testing.T) {
 	t.Parallel()
-	for _, backend := range backends() {
+	for place, backend := range backends() {
 		if !backend.isTriedInBrokerMode() {
 			continue
 		}
@@ -38,18 +38,18 @@ func TestServerConforms(t *testing.T) {
 			target.Log = log.String
 			target.Fragile = backend.fragile
 			backend.describe(t, &target)
-			servers.Test(t, target, backend.only...)
+			servers.Test(t, target, backend.share("", place)...)
 		})
 	}
 }
 
-// TestDirectModeConforms runs every check of servers against direct mode, with each backend, for
+// TestDirectModeConforms runs the checks of servers against direct mode, with each backend, for
 // both versions of Entra's access tokens. It leaves out the checks of authorization servers,
 // because that is Entra here, and Entra lacks features that MCP requires.
 func TestDirectModeConforms(t *testing.T) {
 	t.Parallel()
 	for _, version := range []int{1, 2} {
-		for _, backend := range backends() {
+		for place, backend := range backends() {
 			if !backend.isTriedInDirectMode(version) {
 				continue
 			}
@@ -72,11 +72,11 @@ func TestDirectModeConforms(t *testing.T) {
 				target.Log = log.String
 				target.Fragile = backend.fragile || version == 1
 				backend.describe(t, &target)
-				only := backend.only
-				if only == nil {
-					only = []string{"server"}
+				if version == 1 {
+					backend.meetsAll = false
+					backend.about = aboutTokens
 				}
-				servers.Test(t, target, only...)
+				servers.Test(t, target, backend.share("server/", place)...)
 			})
 		}
 	}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"flag"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,18 +15,10 @@ import (
 // TestPersonDisconnects looks at the connected programs with a real browser, and disconnects one.
 func TestPersonDisconnects(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		name string
-		look look
-	}{
-		{"at a desk", look{1280, false}},
-		{"at a desk in the dark", look{1280, true}},
-		{"on a phone", look{390, false}},
-		{"on a phone in the dark", look{390, true}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
+	for name, look := range looks() {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			browser := openBrowser(t, test.look)
+			browser := openBrowser(t, look)
 			origin := startServer(t, nil)
 			var before, after, signedOut string
 			status := call(t, origin, func(_ context.Context, page string) error {
@@ -84,9 +77,13 @@ func TestPersonSignsInForConnections(t *testing.T) {
 	assert.Contains(t, shown, "No program acts for you")
 }
 
-// screenshot keeps a picture of the whole page among the test's artifacts.
+// screenshot keeps a picture of the whole page among the test's artifacts, if go test keeps those
+// (-artifacts). A picture costs more of the processor's time than the page.
 func screenshot(t *testing.T, name string) chromedp.Action[chromedp.Void] {
 	return func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
+		if kept := flag.Lookup("test.artifacts"); kept == nil || kept.Value.String() != "true" {
+			return chromedp.Void{}, nil
+		}
 		picture, err := chromedp.FullScreenshot(100)(ctx, tab)
 		if err != nil {
 			return chromedp.Void{}, err

@@ -79,18 +79,10 @@ func withoutScripts(ctx context.Context, tab *chromedp.Target) (chromedp.Void, e
 // browser that runs no scripts. The fake is on another site than the server.
 func TestPersonApprovesDevice(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		name string
-		look look
-	}{
-		{"at a desk", look{1280, false}},
-		{"at a desk in the dark", look{1280, true}},
-		{"on a phone", look{390, false}},
-		{"on a phone in the dark", look{390, true}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
+	for name, look := range looks() {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			browser := openBrowser(t, test.look)
+			browser := openBrowser(t, look)
 			c := newDeviceClient(t, startServer(t, nil))
 			ctx, cancel := context.WithTimeout(browser, pageTime)
 			defer cancel()

@@ -18,8 +18,8 @@ import (
 	"mcpentra/server/internal/engine"
 )
 
-// crashes returns how often a crash test kills something: a few times, or as often as CRASHES=full
-// says (make crashes).
+// crashes returns a number of a crash test, such as how often it kills something: a small one, or
+// the one for CRASHES=full (make crashes).
 func crashes(few, full int) int {
 	if os.Getenv("CRASHES") == "full" {
 		return full
@@ -32,7 +32,7 @@ func TestPostgresCrashes(t *testing.T) {
 	t.Parallel()
 	t.Run("replica", func(t *testing.T) {
 		server := engine.StartPostgres(t, engine.Unsafe...)
-		crash(t, server.URL("postgres"), crashes(2, 10), func(r *replicas, round int) {
+		crash(t, server.URL("postgres"), crashes(1, 10), func(r *replicas, round int) {
 			r.kill(t, round%2)
 			r.restart(t, round%2)
 		})
@@ -69,7 +69,7 @@ func crash(t *testing.T, storeURL string, rounds int, breakSomething func(r *rep
 	working, stop := context.WithCancel(t.Context())
 	defer stop()
 	var workers sync.WaitGroup
-	for range 6 {
+	for range crashes(3, 6) {
 		client := r.client
 		client.register(t)
 		workers.Go(func() { load.work(working, client) })
@@ -123,6 +123,10 @@ func (l *crashLoad) anyReplica(client oauthClient) oauthClient {
 // the rest is for slow machines.
 const answerTime = 20 * time.Second
 
+// pause is the time between two tries. A server that starts refuses connections at once, and the
+// clients must leave it the processor.
+const pause = 50 * time.Millisecond
+
 // insist repeats a request until a replica has decided about it. First reports whether the first
 // request was answered.
 func (l *crashLoad) insist(client oauthClient, send func(context.Context, oauthClient) (answer, error)) (
@@ -135,7 +139,7 @@ func (l *crashLoad) insist(client oauthClient, send func(context.Context, oauthC
 			return got, first
 		}
 		l.repeated.Add(1)
-		time.Sleep(10 * time.Millisecond) // a server that starts refuses connections at once
+		time.Sleep(pause)
 	}
 }
 
@@ -164,6 +168,7 @@ func (l *crashLoad) work(ctx context.Context, client oauthClient) {
 		if err != nil {
 			l.repeated.Add(1)
 			person = &useragent.Browser{}
+			time.Sleep(pause)
 			continue
 		}
 		l.use(client, cycle, code, redirect)

@@ -71,6 +71,16 @@ func TestFlowPerRevision(t *testing.T) {
 	}
 }
 
+// revisions returns the revisions that checks try the program at. The checks themselves know them
+// all, so two are enough here. With CONFORMANCE=full in the environment, as in make race, they are
+// all tried.
+func revisions() string {
+	if os.Getenv("CONFORMANCE") == "full" {
+		return "2025-03-26,2025-06-18,2025-11-25,2026-07-28"
+	}
+	return "2025-03-26,2026-07-28"
+}
+
 func params(files string) testscript.Params {
 	paths, err := filepath.Glob(files)
 	if err != nil || len(paths) == 0 {
@@ -84,6 +94,7 @@ func params(files string) testscript.Params {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("BROWSER", "fakeentra visit")
 			env.Setenv("MCP_TOKEN_STORE", "memory") // each script signs in as often as it says
+			env.Setenv("REVISIONS", revisions())
 			started := &processes{byName: map[string]*process{}}
 			env.Values[processesKey{}] = started
 			env.Defer(started.killAll)

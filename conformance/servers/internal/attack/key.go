@@ -14,6 +14,7 @@ import (
 	"encoding/pem"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -39,6 +40,10 @@ func NewKeyFor(algorithm string) crypto.Signer {
 		}
 		return key
 	}
+	return newRSAKey()
+}
+
+func newRSAKey() crypto.Signer {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err) // the reader of random numbers does not fail
@@ -46,11 +51,17 @@ func NewKeyFor(algorithm string) crypto.Signer {
 	return key
 }
 
-// NewSigningKey makes a key for an algorithm that no issuer has: a crypto.Signer, or the bytes of a
-// secret for an HMAC.
+// unpublished is an RSA key that no key set ever has. To make one takes a tenth of a second.
+var unpublished = sync.OnceValue(newRSAKey)
+
+// NewSigningKey returns a key for an algorithm that no issuer has: a crypto.Signer, or the bytes of
+// a secret for an HMAC.
 func NewSigningKey(algorithm string) any {
-	if strings.HasPrefix(algorithm, "HS") {
+	switch {
+	case strings.HasPrefix(algorithm, "HS"):
 		return []byte(rand.Text())
+	case strings.HasPrefix(algorithm, "RS"), strings.HasPrefix(algorithm, "PS"):
+		return unpublished()
 	}
 	return NewKeyFor(algorithm)
 }

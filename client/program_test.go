@@ -61,7 +61,7 @@ func shownCommand(t *testing.T) []string {
 
 // TestProgramConforms runs client checks on the built program, with the command line in README.md.
 // commandFor adds the flags that single checks need. TestConformance tries the same code with every
-// check, so here each check that needs an ability runs, and every fourth of the others. With
+// check, so here each check that needs an ability runs, and every eighth of the others. With
 // CONFORMANCE=full in the environment, as in make race, every check runs.
 func TestProgramConforms(t *testing.T) {
 	t.Parallel()
@@ -89,7 +89,7 @@ func TestProgramConforms(t *testing.T) {
 		Timeout:    time.Minute,
 	}
 	for i, check := range clients.Checks() {
-		isOptional := len(check.Abilities) == 0 && check.ID != slowCheck && i%4 != 0
+		isOptional := len(check.Abilities) == 0 && check.ID != slowCheck && i%8 != 0
 		if isOptional && os.Getenv("CONFORMANCE") != "full" {
 			continue
 		}

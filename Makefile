@@ -2,6 +2,7 @@
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 PROGRAMS    = ./server/cmd/mcp-entra-server ./client/cmd/mcp-entra-client ./fakeentra/cmd/fakeentra ./conformance/cmd/mcp-auth-conformance
+SLOWEST     = ./server ./conformance/servers/internal/broken ./server/cmd/mcp-entra-server ./conformance/clients/internal/broken
 FUZZTIME   ?= 10s
 
 .PHONY: help
@@ -23,12 +24,12 @@ live: build ## the flow against the tenant in .env, with your browser
 	@test -f .env || { echo 'make live: no .env here; copy .env.example and fill in your tenant (README.md, "Against your tenant")' >&2; exit 2; }
 	@testdata/demo/run bin "$(CURDIR)/.env"
 
-# The slowest tests wait for deadlines, so more tests and packages run at once than there are cores. The tests of
-# programs share those of this build. The linker and the tests have little garbage, and collect it less often. `make
-# lint` runs the whole of go vet.
+# The slowest tests wait for deadlines, so more tests and packages run at once than there are cores, and the slowest
+# packages begin. The tests of programs share those of this build. The tests have little garbage, and collect it less
+# often. `make lint` runs the whole of go vet.
 .PHONY: test
 test: build ## everything that needs only Go, offline
-	MCPENTRA_PROGRAMS=$(CURDIR)/bin GOGC=400 go test -vet=off -p 4 -parallel 6 -timeout 30m ./...
+	MCPENTRA_PROGRAMS=$(CURDIR)/bin GOGC=400 go test -vet=off -p 4 -parallel 6 -timeout 30m $(SLOWEST) ./...
 
 .PHONY: race
 race: build ## the same under the race detector, in random order, with more checks of our own programs

@@ -23,7 +23,7 @@ type backend struct {
 	upstream bool    // the canary runs as an upstream server
 	stateful bool
 	atOrigin bool     // the endpoint has no path
-	only     []string // checks to run; nil means those of the mode
+	only     []string // checks to run; nil means all of the mode
 	about    []string // beginnings of checks that the short form tries with the backend, besides aboutTools
 	// fragile leaves out the checks that disturb. Another backend of the placement runs them.
 	fragile bool

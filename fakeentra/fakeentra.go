@@ -52,6 +52,9 @@ type Config struct {
 	// PoPChallenge puts a challenge for proof of possession before Bearer in Graph's answer to a
 	// revoked token, as recorded in 2024.
 	PoPChallenge bool
+	// GraphPageSize is the number of entries of a page of Graph if the request has no $top, from 1
+	// to 999. 0 means the number in the directory, or else 10. Graph itself has 100.
+	GraphPageSize int
 	// FederationClient fetches the keys of the issuers of federated credentials. Nil means that the
 	// fake refuses these credentials.
 	FederationClient *http.Client
@@ -154,9 +157,12 @@ func New(config Config) (*Fake, error) {
 		Authority:         f.authority,
 		STS:               cloud.sts,
 		GraphURL:          f.graphURL,
-		AzureADGraph:      cloud.azureADGraph,
+		AzureADGraph:      "https://" + cloud.azureADGraph,
 		Created:           f.state.CreatedPrincipal,
 		ExactLoopbackPort: config.ExactLoopbackPort,
+	}
+	if config.PublicURL != "" {
+		f.rules.AzureADGraph = f.graphURL
 	}
 	f.claims = claims.Maker{Rules: &f.rules, Now: f.clock.now, Random: f.random.bytes}
 	f.graph = sync.OnceValue(func() http.Handler {
@@ -166,6 +172,7 @@ func New(config Config) (*Fake, error) {
 			Caller:    f.graphCaller,
 			Now:       f.clock.now,
 			NewID:     f.random.guid,
+			PageSize:  f.graphPageSize,
 		})
 	})
 	f.routes = sync.OnceValue(f.newRoutes)
@@ -178,6 +185,9 @@ func New(config Config) (*Fake, error) {
 // check returns the first mistake in the directory, in ResourceParameter or in Face.
 func (c *Config) check() error {
 	if err := c.Directory.Check(); err != nil {
+		return fmt.Errorf("fakeentra: %w", err)
+	}
+	if err := directory.CheckGraphPageSize(c.GraphPageSize); err != nil {
 		return fmt.Errorf("fakeentra: %w", err)
 	}
 	switch c.ResourceParameter {

@@ -1,6 +1,7 @@
 package fakeentra
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -43,6 +44,11 @@ func (f *Fake) graphCaller(_ context.Context, raw string) (*graph.Caller, error)
 	caller.Scopes = strings.Fields(text(claims, "scp"))
 	caller.SubjectAtClient = text(client, "sub")
 	return caller, nil
+}
+
+// graphPageSize returns the number of entries of a page of Graph.
+func (f *Fake) graphPageSize() int {
+	return cmp.Or(f.config.GraphPageSize, f.directory.GraphPageSize, graph.DefaultPageSize)
 }
 
 func text(claims map[string]any, name string) string {

@@ -106,6 +106,7 @@ func (s *Server) useURL() {
 		s.graphURL = s.URL
 		s.rules.Authority = s.URL
 		s.rules.GraphURL = s.URL
+		s.rules.AzureADGraph = s.URL
 	}
 	if s.config.BackchannelURL == "" {
 		s.backchannel = s.authority

@@ -6,6 +6,7 @@ import (
 
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/endpoint"
 	"mcpentra/fakeentra/internal/pages"
 	"mcpentra/fakeentra/internal/rules"
 )
@@ -90,7 +91,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // forGraph reports whether a request is for Graph. At Microsoft, Graph has its own host.
 func forGraph(r *http.Request) bool {
-	return strings.HasPrefix(r.URL.Path, "/v1.0/") || strings.HasPrefix(r.URL.Path, "/oidc/")
+	return strings.HasPrefix(r.URL.Path, "/oidc/") || endpoint.Of(r.URL.Path) == endpoint.Graph
 }
 
 // serve answers a request. The directory stays the same until its end.

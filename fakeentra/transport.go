@@ -31,6 +31,7 @@ func (t transport) RoundTrip(request *http.Request) (*http.Response, error) {
 func (t transport) reaches(origin string) bool {
 	f := t.fake
 	isAlias := func(alias string) bool { return origin == "https://"+alias }
-	return slices.Contains([]string{f.authority, f.backchannel, f.graphURL, f.cloud.graph}, origin) ||
+	azureADGraph := "https://" + f.cloud.azureADGraph
+	return slices.Contains([]string{f.authority, f.backchannel, f.graphURL, f.cloud.graph, azureADGraph}, origin) ||
 		slices.ContainsFunc(f.cloud.aliases, isAlias)
 }

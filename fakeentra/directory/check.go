@@ -35,6 +35,9 @@ func (d *Directory) inspect() *checker {
 	for i := range d.Tenants {
 		c.tenant(fmt.Sprintf("tenants[%d]", i), &d.Tenants[i])
 	}
+	if err := CheckGraphPageSize(d.GraphPageSize); err != nil {
+		c.add("graphPageSize", "directory: %w", err)
+	}
 	for i := range d.Resources {
 		c.resource(fmt.Sprintf("resources[%d]", i), &d.Resources[i])
 	}
@@ -109,8 +112,10 @@ func (c *checker) user(path string, user *User) {
 func (c *checker) group(path string, tenant *Tenant, group *Group) {
 	c.id(path, "group", group.DisplayName, group.ID)
 	for i, member := range group.Members {
-		if !slices.ContainsFunc(tenant.Users, func(u User) bool { return strings.EqualFold(u.ID, member) }) {
-			c.add(fmt.Sprintf("%s.members[%d]", path, i), "directory: group %q: no user has the name or object ID %q",
+		isUser := slices.ContainsFunc(tenant.Users, func(u User) bool { return strings.EqualFold(u.ID, member) })
+		if !isUser && (tenant.Group(member) == nil || tenant.Group(member) == group) {
+			c.add(fmt.Sprintf("%s.members[%d]", path, i),
+				"directory: group %q: no user or group has the name or object ID %q",
 				group.DisplayName, member)
 		}
 	}

@@ -18,6 +18,8 @@ type Directory struct {
 	// Resources are APIs of Microsoft beside Graph, such as Azure Resource Manager. Every tenant
 	// has them. An entry with the ID of Microsoft Graph adds permissions to Graph.
 	Resources []App `yaml:"resources"`
+	// GraphPageSize is the number of entries of a page of Graph without $top. 0 means 10.
+	GraphPageSize int `yaml:"graphPageSize"`
 }
 
 // A Tenant is one organization.
@@ -133,20 +135,6 @@ func (t *Tenant) User(name string) *User {
 	return nil
 }
 
-// GroupsOf returns the groups of a user.
-func (t *Tenant) GroupsOf(userID string) []*Group {
-	var found []*Group
-	for i := range t.Groups {
-		for _, member := range t.Groups[i].Members {
-			if strings.EqualFold(member, userID) {
-				found = append(found, &t.Groups[i])
-				break
-			}
-		}
-	}
-	return found
-}
-
 // A Policy is a Conditional Access policy: a condition for tokens of some users for some apps.
 type Policy struct {
 	Name string `yaml:"name"`
@@ -175,7 +163,7 @@ func (p *Policy) Applies(tenant *Tenant, user *User, resourceID string) bool {
 	if len(p.Users) == 0 || contains(p.Users, user.ID) {
 		return true
 	}
-	for _, group := range tenant.GroupsOf(user.ID) {
+	for _, group := range tenant.AllGroupsOf(user.ID) {
 		if contains(p.Users, group.ID) {
 			return true
 		}

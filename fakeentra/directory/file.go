@@ -16,15 +16,18 @@ import (
 
 // A File is the contents of a directory file.
 type File struct {
-	Tenants   []Tenant      `yaml:"tenants"`
-	Resources []App         `yaml:"resources"`
-	Faults    []fault.Fault `yaml:"faults"`
+	Tenants       []Tenant      `yaml:"tenants"`
+	Resources     []App         `yaml:"resources"`
+	GraphPageSize int           `yaml:"graphPageSize"`
+	Faults        []fault.Fault `yaml:"faults"`
 
 	warnings []error `yaml:"-"`
 }
 
 // Directory returns the directory in the file.
-func (f *File) Directory() Directory { return Directory{Tenants: f.Tenants, Resources: f.Resources} }
+func (f *File) Directory() Directory {
+	return Directory{Tenants: f.Tenants, Resources: f.Resources, GraphPageSize: f.GraphPageSize}
+}
 
 // Example is a directory file with every key, each with an explanation.
 //

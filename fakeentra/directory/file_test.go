@@ -90,7 +90,10 @@ func TestMistakesHaveLines(t *testing.T) {
 		{"- a", "d.yaml:1: want keys with values, got a list"},
 		{"tenants: missing", `d.yaml:1: want a list, got "missing"`},
 		{"tenant: []", `d.yaml:1: unknown key "tenant"; perhaps "tenants"`},
-		{"faults: []\ncolour: red", `d.yaml:2: unknown key "colour"; want one of faults, resources, tenants`},
+		{
+			"faults: []\ncolour: red",
+			`d.yaml:2: unknown key "colour"; want one of faults, graphPageSize, resources, tenants`,
+		},
 		{"tenants: []\ntenants: []", "d.yaml:2: the key \"tenants\" appears twice"},
 		{
 			"tenants:\n- domains: [a.example]\n  noUserConsent: sometimes",
@@ -111,7 +114,7 @@ func TestMistakesHaveLines(t *testing.T) {
 		},
 		{
 			"tenants:\n- domains: [a.example]\n  groups:\n  - displayName: g\n    members: [missing@a.example]",
-			`d.yaml:5: group "g": no user has the name or object ID "missing@a.example"`,
+			`d.yaml:5: group "g": no user or group has the name or object ID "missing@a.example"`,
 		},
 		{"tenants:\n- displayName: x\n  users:\n  - displayName: nameless", `d.yaml:4: user "": want a unique GUID`},
 		{

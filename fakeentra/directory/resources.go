@@ -67,6 +67,18 @@ func roleIn(roles []Role, value string) *Role {
 	return nil
 }
 
+// CheckGraphPageSize refuses a number of entries that a page of Graph cannot have. 0 means the
+// default.
+func CheckGraphPageSize(n int) error {
+	if n < 0 || n > maxGraphPage {
+		return fmt.Errorf("want 1 to %d as page size of Graph, got %d", maxGraphPage, n)
+	}
+	return nil
+}
+
+// maxGraphPage bounds the entries of one page at Graph.
+const maxGraphPage = 999
+
 // resource checks an API of Microsoft. For Graph it only adds permissions.
 func (c *checker) resource(path string, api *App) {
 	refuse := func(isWrong bool, key, format string, args ...any) {

@@ -28,6 +28,8 @@ type User struct {
 	PasswordExpired bool   `yaml:"passwordExpired"` // AADSTS50055
 	Locked          bool   `yaml:"locked"`          // AADSTS50053
 	Disabled        bool   `yaml:"disabled"`        // AADSTS50057
+	// Photo gives the person a photo, which the fake draws.
+	Photo bool `yaml:"photo"`
 	// Events are the appointments of the person's calendar.
 	Events []Event `yaml:"events"`
 }
@@ -36,7 +38,8 @@ type User struct {
 type Group struct {
 	ID          string   `yaml:"id"` // object ID, a GUID
 	DisplayName string   `yaml:"displayName"`
-	Members     []string `yaml:"members"` // object IDs of users
+	Description string   `yaml:"description"`
+	Members     []string `yaml:"members"` // object IDs of users and groups
 	// The names of a group that was synchronized from an on-premises directory. They are empty for
 	// other groups.
 	OnPremisesSamAccountName string `yaml:"onPremisesSamAccountName"`

@@ -60,7 +60,7 @@ func Of(path string) Name {
 	switch {
 	case path == "/device":
 		return Device
-	case strings.HasPrefix(path, "/v1.0/"):
+	case strings.HasPrefix(path, "/v1.0/"), strings.HasPrefix(path, "/beta/"):
 		return Graph
 	case path == "/oidc/userinfo":
 		return UserInfo
@@ -73,6 +73,8 @@ func Of(path string) Name {
 	}
 	last := parts[len(parts)-1]
 	switch {
+	case len(parts) == 4 && parts[1] == "users" && last == "getMemberObjects":
+		return Graph // the address in a token with too many groups
 	case last == "openid-configuration" && parts[len(parts)-2] == ".well-known":
 		return Discovery
 	case last == "keys" && parts[1] == "discovery":

@@ -113,6 +113,8 @@ address that cannot be used.`,
 		"write error descriptions in lines, as before the autumn of 2023")
 	flags.BoolVar(&options.popChallenge, "pop-challenge", false,
 		"put a PoP challenge before Bearer in Graph's answer to a revoked token")
+	flags.IntVar(&options.graphPageSize, "graph-page-size", 0,
+		"put `N` entries on a page of Graph if the request has no $top (default 10, or the directory's graphPageSize)")
 	flags.StringVar(&options.seed, "seed", "",
 		"make codes, IDs and tokens from this `TEXT`; with --clock, the same requests get the same answers")
 	flags.StringVar(&options.clock, "clock", "", "stop the clock at this `TIME` (RFC 3339)")

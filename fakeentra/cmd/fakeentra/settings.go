@@ -25,6 +25,7 @@ type serveOptions struct {
 	address, admin, directory, envFile, caFile, publicURL, backchannelURL string
 	face, cloud, resource, seed, clock                                    string
 	chaos                                                                 float64
+	graphPageSize                                                         int
 	tls, autoSignIn, expose, quiet, exactLoopbackPort, errorLines         bool
 	popChallenge                                                          bool
 }
@@ -48,6 +49,7 @@ func (o serveOptions) check() (fakeentra.Config, *watch, error) {
 		ExactLoopbackPort: o.exactLoopbackPort,
 		ErrorLines:        o.errorLines,
 		PoPChallenge:      o.popChallenge,
+		GraphPageSize:     o.graphPageSize,
 		FederationClient:  loopbackClient(),
 		Portal:            portal.Handler,
 	}

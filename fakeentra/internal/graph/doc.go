@@ -1,3 +1,3 @@
-// Package graph is the part of Microsoft Graph that describes the person who signed in, with
-// Graph's own error format.
+// Package graph is the part of Microsoft Graph that describes the people and groups of a tenant,
+// with Graph's own queries and error format.
 package graph

@@ -2,17 +2,14 @@ package graph
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"mcpentra/fakeentra/directory"
 )
 
-// A Config connects Graph to a fake Entra ID. All fields except Origin and Authority are required.
+// A Config connects Graph to a fake Entra ID. Caller, Now and NewID are required.
 type Config struct {
 	// Origin is the scheme and host of the addresses in answers. Empty means
 	// https://graph.microsoft.com.
@@ -24,6 +21,10 @@ type Config struct {
 	Caller func(ctx context.Context, token string) (*Caller, error)
 	Now    func() time.Time
 	NewID  func() string
+	// PageSize returns the number of entries of a page without $top. Nil means DefaultPageSize.
+	PageSize func() int
+	// Batched wraps the handler of each request in a batch. Nil leaves it as it is.
+	Batched func(http.Handler) http.Handler
 }
 
 // A Caller describes the bearer of a token.
@@ -36,17 +37,8 @@ type Caller struct {
 	SubjectAtClient string
 }
 
-func (c *Caller) has(scope string) bool { return slices.Contains(c.Scopes, scope) }
-
-const (
-	maxBody = 64 << 10 // bytes
-	// maxPage bounds the entries of one answer.
-	maxPage = 999
-	// defaultPage is the number of entries of an answer without $top.
-	defaultPage = 100
-)
-
-// Handler serves /v1.0/me, the caller's groups and appointments, and /oidc/userinfo.
+// Handler serves the paths of Routes, their aliases below /beta, and batches of them. It also
+// serves getMemberObjects of Azure AD Graph, because a token with too many groups points there.
 func Handler(config Config) http.Handler {
 	if config.Origin == "" {
 		config.Origin = "https://graph.microsoft.com"
@@ -54,20 +46,29 @@ func Handler(config Config) http.Handler {
 	if config.Authority == "" {
 		config.Authority = "https://login.microsoftonline.com"
 	}
-	g := &server{config}
+	g := &server{Config: config}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1.0/me", g.forPerson(g.me, "User.Read", "User.Read.All"))
-	mux.HandleFunc("GET /v1.0/me/memberOf", g.forPerson(g.memberOf, "GroupMember.Read.All", "User.Read.All"))
-	mux.HandleFunc("POST /v1.0/me/getMemberObjects",
-		g.forPerson(g.getMemberObjects, "GroupMember.Read.All", "User.Read.All", "User.Read"))
-	mux.HandleFunc("GET /v1.0/me/events", g.forPerson(g.events, "Calendars.Read"))
-	mux.HandleFunc("GET /oidc/userinfo", g.forPerson(g.userInfo, "openid"))
-	mux.HandleFunc("POST /oidc/userinfo", g.forPerson(g.userInfo, "openid"))
+	for _, route := range Routes() {
+		mux.HandleFunc(route.Method+" "+route.Path, g.serve(route))
+		if rest, found := strings.CutPrefix(route.Path, "/v1.0/"); found {
+			mux.HandleFunc(route.Method+" /beta/"+rest, g.serve(route))
+		}
+		if route.Path == "/v1.0/users/{user}/getMemberObjects" {
+			mux.HandleFunc("POST /{tenant}/users/{user}/getMemberObjects", g.serve(route))
+		}
+	}
+	mux.HandleFunc("POST /v1.0/$batch", g.batch)
+	mux.HandleFunc("POST /beta/$batch", g.batch)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		segment := strings.TrimPrefix(r.URL.Path, "/v1.0/")
+		segment := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v1.0/"), "/beta/")
 		g.fail(w, http.StatusNotFound, "ResourceNotFound", "Resource not found for the segment '"+segment+"'.")
 	})
-	return g.identified(crossOrigin(mux))
+	served := g.identified(crossOrigin(mux))
+	g.batched = served
+	if config.Batched != nil {
+		g.batched = config.Batched(served)
+	}
+	return served
 }
 
 // identified gives each answer an ID, and repeats the client's ID if it sent one.
@@ -98,86 +99,51 @@ func crossOrigin(next http.Handler) http.Handler {
 	})
 }
 
-type server struct{ Config }
-
-// A personHandler answers the request of a person.
-type personHandler func(w http.ResponseWriter, r *http.Request, caller *Caller)
-
-// forPerson serves a personHandler. The token must belong to a person and have one of the scopes.
-func (g *server) forPerson(handle personHandler, scopes ...string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		caller, refusal := g.authenticate(r.Context(), r.Header)
-		switch {
-		case refusal != nil:
-			g.refuse(w, refusal)
-		case caller.User == nil:
-			g.fail(w, http.StatusBadRequest, "BadRequest",
-				"/me request is only valid with delegated authentication flow.")
-		case !slices.ContainsFunc(scopes, caller.has):
-			g.fail(w, http.StatusForbidden, "Authorization_RequestDenied",
-				"Insufficient privileges to complete the operation.")
-		default:
-			handle(w, r, caller)
-		}
-	}
+type server struct {
+	Config
+	batched http.Handler // for one request of a batch
 }
 
-func (g *server) context(fragment string) string { return g.Origin + "/v1.0/$metadata#" + fragment }
-
-// list answers with a page of a collection. $top is the size of the page, and $skip its start.
-func (g *server) list(w http.ResponseWriter, r *http.Request, context string, all []any) {
-	top := defaultPage
-	skip := 0
-	for name, into := range map[string]*int{"$top": &top, "$skip": &skip} {
-		if text := r.URL.Query().Get(name); text != "" {
-			n, err := strconv.Atoi(text)
-			isPageSize := n > 0 && n <= maxPage
-			if err != nil || n < 0 || name == "$top" && !isPageSize {
-				g.fail(w, http.StatusBadRequest, "BadRequest", "Invalid value '"+text+"' for '"+name+"' query option.")
-				return
-			}
-			*into = n
-		}
+// pageSize returns the number of entries of a page without $top.
+func (g *server) pageSize() int {
+	if g.PageSize == nil {
+		return DefaultPageSize
 	}
-	skip = min(skip, len(all))
-	end := min(skip+top, len(all))
-	answer := struct {
-		Context string `json:"@odata.context"`
-		Next    string `json:"@odata.nextLink,omitempty"`
-		Value   []any  `json:"value"`
-	}{Context: g.context(context), Value: all[skip:end]}
-	if end < len(all) {
-		answer.Next = g.Origin + r.URL.Path + "?$top=" + strconv.Itoa(top) + "&$skip=" + strconv.Itoa(end)
-	}
-	write(w, http.StatusOK, answer)
+	return g.PageSize()
 }
 
-func readBody(w http.ResponseWriter, r *http.Request, into any) error {
-	return json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(into)
+// context returns an address in the metadata, in the version of the request.
+func (c *call) context(fragment string) string {
+	version := "v1.0"
+	if strings.HasPrefix(c.r.URL.Path, "/beta/") {
+		version = "beta"
+	}
+	return c.Origin + "/" + version + "/$metadata#" + fragment
 }
+
+func (c *call) failWith(wrong *problem) { c.fail(c.w, wrong.status, wrong.code, wrong.message) }
+
+func (c *call) write(status int, value any) { write(c.w, status, value) }
 
 func (g *server) fail(w http.ResponseWriter, status int, code, message string) {
-	type inner struct {
-		Date      string `json:"date"`
-		RequestID string `json:"request-id"`
-		ClientID  string `json:"client-request-id"`
-	}
-	type problem struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-		Inner   inner  `json:"innerError"`
-	}
-	write(w, status, struct {
-		Error problem `json:"error"`
-	}{problem{code, message, inner{
-		Date:      g.Now().UTC().Format("2006-01-02T15:04:05"),
-		RequestID: w.Header().Get("request-id"),
-		ClientID:  w.Header().Get("client-request-id"),
-	}}})
+	write(w, status, ErrorBody(code, message, g.Now(), w.Header()))
+}
+
+// ErrorBody returns the body of an error answer. The header of the answer has its IDs.
+func ErrorBody(code, message string, now time.Time, header http.Header) any {
+	return object{{"error", object{
+		{"code", code},
+		{"message", message},
+		{"innerError", object{
+			{"date", now.UTC().Format("2006-01-02T15:04:05")},
+			{"request-id", header.Get("request-id")},
+			{"client-request-id", header.Get("client-request-id")},
+		}},
+	}}}
 }
 
 func write(w http.ResponseWriter, status int, value any) {
-	text, err := json.Marshal(value)
+	text, err := marshal(value)
 	if err != nil {
 		panic(err) // our own structs
 	}

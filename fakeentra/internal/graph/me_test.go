@@ -19,14 +19,15 @@ import (
 
 // handler knows three tokens: a person's, an app's, and a person's without User.Read.
 func handler() http.Handler {
-	user := directory.Default().Tenants[0].Users[0]
+	tenant := &directory.Default().Tenants[0]
+	user := tenant.Users[0]
 	return graph.Handler(graph.Config{
 		Caller: func(_ context.Context, token string) (*graph.Caller, error) {
 			switch token {
 			case "person.token":
-				return &graph.Caller{User: &user, Scopes: []string{"User.Read"}}, nil
+				return &graph.Caller{Tenant: tenant, User: &user, Scopes: []string{"User.Read"}}, nil
 			case "narrow.token":
-				return &graph.Caller{User: &user, Scopes: []string{"openid"}}, nil
+				return &graph.Caller{Tenant: tenant, User: &user, Scopes: []string{"openid"}}, nil
 			case "app.token":
 				return &graph.Caller{}, nil
 			}

@@ -13,11 +13,16 @@ const (
 	maxImplicitGroups = 5
 )
 
-// addGroups adds the groups of a person: all groups, or those with an assignment to the app. With
-// emit_as_roles they take the place of the app roles.
+// addGroups adds the groups of a person: all groups, nested ones included, or those with an
+// assignment to the app, which does not count for nested groups. With emit_as_roles they take the
+// place of the app roles.
 func (r *Rules) addGroups(claims map[string]any, d *Delegation, app *directory.App) {
 	values := []string{}
-	for _, group := range d.Tenant.GroupsOf(d.User.ID) {
+	groups := d.Tenant.AllGroupsOf(d.User.ID)
+	if app.GroupMembershipClaims == "ApplicationGroup" {
+		groups = d.Tenant.GroupsOf(d.User.ID)
+	}
+	for _, group := range groups {
 		if _, assigned := app.RolesOf(group.ID); assigned || app.GroupMembershipClaims != "ApplicationGroup" {
 			values = append(values, groupValue(app, group))
 		}
@@ -34,7 +39,7 @@ func (r *Rules) addGroups(claims map[string]any, d *Delegation, app *directory.A
 	case len(values) > maxGroups:
 		claims["_claim_names"] = map[string]string{"groups": "src1"}
 		claims["_claim_sources"] = map[string]any{"src1": map[string]string{
-			"endpoint": fmt.Sprintf("https://%s/%s/users/%s/getMemberObjects", r.AzureADGraph, d.Tenant.ID, d.User.ID),
+			"endpoint": fmt.Sprintf("%s/%s/users/%s/getMemberObjects", r.AzureADGraph, d.Tenant.ID, d.User.ID),
 		}}
 	default:
 		claims[claim] = values

@@ -10,7 +10,7 @@ type Rules struct {
 	STS       string
 	// GraphURL is the scheme and host of Microsoft Graph.
 	GraphURL string
-	// AzureADGraph is the host that a token with too many groups points to.
+	// AzureADGraph is the scheme and host that a token with too many groups points to.
 	AzureADGraph string
 	// Created reports whether consent made a service principal of an app in a tenant. Nil means
 	// that it made none.

@@ -345,7 +345,7 @@ func TestAfterLogout(t *testing.T) {
 func TestAddOptionalClaims(t *testing.T) {
 	t.Parallel()
 	r := testRules()
-	r.AzureADGraph = "graph.example"
+	r.AzureADGraph = "https://graph.example"
 	tenant := &r.Directory.Tenants[0]
 	user := &tenant.Users[0]
 	user.HomeTenant = otherTenantID

@@ -228,3 +228,26 @@ func TestServicePrincipalsOutliveTheDirectory(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, status())
 	assert.Empty(t, byConsent(fake))
 }
+
+func appElsewhere(t *testing.T) answer {
+	t.Helper()
+	return at(t, newFake(t, fakeentra.Config{Directory: twoTenants(nil)}), fabrikam, appOnly(graphDefault))
+}
+
+func listedAPIElsewhere(t *testing.T) answer {
+	t.Helper()
+	fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: twoTenants(func(home, _ *directory.Tenant) {
+		home.Apps[0].Permissions = []string{foreignAPI + "/tool.read"}
+	})})
+	params := request(map[string]string{"scope": foreignAPI + "/tool.read"})
+	return get(t, fake, fabrikamURL+"/oauth2/v2.0/authorize?"+params.Encode())
+}
+
+func redeemOfAnother(t *testing.T) answer {
+	t.Helper()
+	fake := newFake(t, fakeentra.Config{AutoSignIn: true})
+	return token(t, fake, redemption(signIn(t, fake, nil), map[string]string{
+		"client_id":     directory.DefaultAPIID,
+		"client_secret": directory.DefaultAPISecret,
+	}))
+}

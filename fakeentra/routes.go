@@ -63,6 +63,10 @@ func (f *Fake) newRoutes() *http.ServeMux {
 
 // ServeHTTP answers for every host of the fake.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == HealthPath {
+		answerHealth(w)
+		return
+	}
 	if f.portal != nil && forPortal(r) {
 		f.portal().ServeHTTP(w, r)
 		return

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -241,7 +242,13 @@ func originOf(name, text string) (string, error) {
 func isOrigin(u *url.URL) bool {
 	isWeb := u.Scheme == "http" || u.Scheme == "https"
 	isBare := u.User == nil && strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == ""
-	return isWeb && u.Host != "" && isBare
+	return isWeb && u.Host != "" && isBare && isPort(u.Port())
+}
+
+// isPort reports whether a text is a port, or empty.
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil
 }
 
 // Authority returns the scheme and host to configure in a client, such as

@@ -51,16 +51,16 @@ func serve(ctx context.Context, options serveOptions, logger *slog.Logger) error
 			return err // checked when the file was read
 		}
 	}
-	if options.caFile != "" {
-		if err := writeFile(options.caFile, string(server.CAPEM()), 0o644); err != nil {
-			return fmt.Errorf("--ca-file: %w", err)
-		}
-	}
 	control, err := listenAdmin(options.admin, server.Fake)
 	if err != nil {
 		return err
 	}
 	defer control.close()
+	if options.caFile != "" {
+		if err := writeFile(options.caFile, string(server.CAPEM()), 0o644); err != nil {
+			return fmt.Errorf("--ca-file: %w", err)
+		}
+	}
 	if options.envFile != "" {
 		if err := writeFile(options.envFile, environment(server, options), 0o600); err != nil {
 			return fmt.Errorf("--write-env: %w", err)

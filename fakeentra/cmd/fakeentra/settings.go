@@ -33,7 +33,7 @@ type serveOptions struct {
 // check looks for mistakes in every option. It returns the fake's Config and the directory file.
 // The file is nil without --directory.
 func (o serveOptions) check() (fakeentra.Config, *watch, error) {
-	for _, look := range []func() error{o.checkAddresses, o.checkFiles, o.checkClock} {
+	for _, look := range []func() error{o.checkAddresses, o.checkFiles, o.checkClock, o.checkValues} {
 		if err := look(); err != nil {
 			return fakeentra.Config{}, nil, err
 		}
@@ -81,15 +81,18 @@ func (o serveOptions) checkAddresses() error {
 		return fmt.Errorf("--addr %s: other machines could reach this address and sign in as any user; "+
 			"add --expose to allow this", o.address)
 	}
-	if o.admin == "" {
-		return nil
+	if err := checkPort("--addr", o.address); err != nil || o.admin == "" {
+		return err
 	}
 	host, _, err = net.SplitHostPort(o.admin)
 	if err != nil || !isLoopback(host) {
 		return fmt.Errorf("--admin-addr: want HOST:PORT on loopback, for example localhost:8401, got %q; "+
 			"any program that reaches the admin API controls the fake", o.admin)
 	}
-	return nil
+	if err := checkPort("--admin-addr", o.admin); err != nil {
+		return err
+	}
+	return o.checkDistinct()
 }
 
 func (o serveOptions) checkFiles() error {
@@ -100,12 +103,15 @@ func (o serveOptions) checkFiles() error {
 		if one.file == "" {
 			continue
 		}
-		if _, err := os.Stat(filepath.Dir(one.file)); err != nil {
-			return fmt.Errorf("%s: want a file in a folder that exists: %w", one.flag, err)
+		if err := checkWritable(one.flag, one.file); err != nil {
+			return err
 		}
 	}
 	if o.envFile == "" {
 		return nil
+	}
+	if o.caFile != "" && filepath.Clean(o.caFile) == filepath.Clean(o.envFile) {
+		return fmt.Errorf("--write-env: want another file than --ca-file, got %s for both", o.envFile)
 	}
 	return checkReplaceable(o.envFile)
 }

@@ -236,9 +236,10 @@ func appElsewhere(t *testing.T) answer {
 
 func listedAPIElsewhere(t *testing.T) answer {
 	t.Helper()
-	fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: twoTenants(func(home, _ *directory.Tenant) {
+	d := twoTenants(func(home, _ *directory.Tenant) {
 		home.Apps[0].Permissions = []string{foreignAPI + "/tool.read"}
-	})})
+	})
+	fake := newFake(t, fakeentra.Config{AutoSignIn: true, Directory: d})
 	params := request(map[string]string{"scope": foreignAPI + "/tool.read"})
 	return get(t, fake, fabrikamURL+"/oauth2/v2.0/authorize?"+params.Encode())
 }

@@ -19,7 +19,7 @@ func TestRedisCrashes(t *testing.T) {
 	})
 	t.Run("engine", func(t *testing.T) {
 		server := engine.StartRedis(t)
-		crash(t, server.URL("crash"), crashes(2, 20), func(*replicas, int) {
+		crash(t, server.URL("crash"), crashes(1, 20), func(*replicas, int) {
 			server.Kill(t)
 			server.Start(t)
 		})

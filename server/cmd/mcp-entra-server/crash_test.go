@@ -39,7 +39,7 @@ func TestPostgresCrashes(t *testing.T) {
 	})
 	t.Run("engine", func(t *testing.T) {
 		server := engine.StartPostgres(t)
-		crash(t, server.URL("postgres"), crashes(2, 20), func(*replicas, int) {
+		crash(t, server.URL("postgres"), crashes(1, 20), func(*replicas, int) {
 			server.Kill(t)
 			server.Start(t)
 		})

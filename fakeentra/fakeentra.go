@@ -174,6 +174,7 @@ func New(config Config) (*Fake, error) {
 			Now:       f.clock.now,
 			NewID:     f.random.guid,
 			PageSize:  f.graphPageSize,
+			Batched:   f.batched,
 		})
 	})
 	f.routes = sync.OnceValue(f.newRoutes)

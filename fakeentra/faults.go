@@ -78,7 +78,7 @@ func (f *Fake) applyFault(w http.ResponseWriter, x *serverRequest) {
 	case injected.Replaces():
 		text := injected.Body
 		if text == "" {
-			text = http.StatusText(injected.Status)
+			text = f.faultBody(x)
 		}
 		x.answer.header.Set("Content-Type", contentType([]byte(text)))
 		x.answer.status = injected.Status

@@ -36,7 +36,7 @@ func (f *Fake) receive(w http.ResponseWriter, r *http.Request) *serverRequest {
 		fake:    f,
 		request: r,
 		answer:  bufferedResponse{header: w.Header()},
-		call:    fault.Call{Endpoint: endpoint.Of(r.URL.Path)},
+		call:    fault.Call{Endpoint: endpoint.Of(r.URL.Path), Path: r.URL.Path},
 	}
 	query, brokenQuery := url.ParseQuery(r.URL.RawQuery)
 	if r.Body != nil && r.Body != http.NoBody {

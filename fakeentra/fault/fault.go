@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 
@@ -29,6 +30,10 @@ type Fault struct {
 
 	// On selects the requests to an endpoint. Empty means any.
 	On endpoint.Name `json:"on,omitempty" yaml:"on"`
+	// Path selects the requests to a path, for example /v1.0/users/*/memberOf. An asterisk matches
+	// any characters of one part. A fault with a path also applies inside a batch of Graph. Empty
+	// means any path.
+	Path string `json:"path,omitempty" yaml:"path"`
 	// Client selects the requests of a client by its application ID. Empty means any.
 	Client string `json:"client,omitempty" yaml:"client"`
 	// Grant selects token requests by their grant_type. Empty means any.
@@ -87,6 +92,8 @@ func (f *Fault) checkValues(refuse func(isWrong bool, format string, args ...any
 	_, isError := aadsts.Find(f.AADSTS)
 	wholeSeconds := f.RetryAfter >= 0 && f.RetryAfter%time.Second == 0
 	refuse(f.On != "" && !f.On.Known(), "on: unknown endpoint %q; want one of %v", f.On, endpoint.All())
+	_, err := path.Match(f.Path, "")
+	refuse(f.Path != "" && (err != nil || f.Path[0] != '/'), "path: want a path like /v1.0/users/*, got %q", f.Path)
 	refuse(f.Nth < 0 || f.Nth > maxTimes, "nth: want 1 to %d, got %d", maxTimes, f.Nth)
 	refuse(f.Times < Forever || f.Times > maxTimes,
 		"times: want 1 to %d, or -1 for no limit, got %d", maxTimes, f.Times)

@@ -3,6 +3,7 @@ package fault
 import (
 	"fmt"
 	"math/rand/v2"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +20,9 @@ type Call struct {
 	Endpoint endpoint.Name
 	Client   string // application ID
 	Grant    string // grant_type
+	Path     string
+	// Batched marks a request inside a batch of Graph. Only faults with a path select it.
+	Batched bool
 }
 
 // A Script is a list of faults, with counts of their use. Its zero value is empty. It is safe for
@@ -97,6 +101,13 @@ func (s *Script) Match(call Call) *Fault {
 }
 
 func (f *Fault) matches(call Call) bool {
+	isThere := f.Path == "" && !call.Batched
+	if f.Path != "" {
+		isThere, _ = path.Match(f.Path, call.Path) // Check has parsed the pattern
+	}
+	if !isThere {
+		return false
+	}
 	return (f.On == "" || f.On == call.Endpoint) && (f.Client == "" || strings.EqualFold(f.Client, call.Client)) &&
 		(f.Grant == "" || f.Grant == call.Grant)
 }

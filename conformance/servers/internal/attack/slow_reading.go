@@ -24,6 +24,9 @@ const (
 	fillBuffers = 80 * time.Second
 	// pause is longer than a server rests between two answers on a busy machine.
 	pause = 2 * time.Second
+	// maxStalls is the number of periods without progress that show a server that waits. In one
+	// period, a busy machine may have let neither program run.
+	maxStalls = 2
 )
 
 // SlowReading sends many requests on one connection, and reads one byte of their answers. Short
@@ -74,8 +77,8 @@ func leaveUnread(
 	if err := StillServes(ctx, p, trial); err != nil {
 		return err
 	}
+	seen := standstill{sent: sent.Load()}
 	for limit := time.After(fillBuffers); ; {
-		before := sent.Load()
 		select {
 		case err := <-written:
 			if err == nil {
@@ -86,13 +89,29 @@ func leaveUnread(
 			return &check.CannotJudge{Reason: "the server still reads requests, but its answers are not read"}
 		case <-time.After(p.Patience() + pause):
 		}
-		if sent.Load() == before {
+		if seen.isCertain(sent.Load()) {
 			return p.Mismatch(
 				"the end of the connection whose answers are not read: "+name,
-				fmt.Sprintf("a server that still waits %v later", p.Patience()),
+				fmt.Sprintf("a server that still waits %v later", maxStalls*p.Patience()),
 			)
 		}
 	}
+}
+
+// A standstill counts the periods in a row in which nothing was sent.
+type standstill struct {
+	sent    int64 // at the end of the last period
+	periods int
+}
+
+// isCertain ends a period. It reports whether the server has stopped.
+func (s *standstill) isCertain(sent int64) bool {
+	s.periods++
+	if sent != s.sent {
+		s.periods = 0
+	}
+	s.sent = sent
+	return s.periods >= maxStalls
 }
 
 // writeAll counts the requests that it has sent.

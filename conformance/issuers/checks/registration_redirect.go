@@ -63,6 +63,9 @@ func registrationScripts(ctx context.Context, p *bench.Probe) error {
 		"data:text/html,<script>alert(1)</script>",
 		"vbscript:msgbox(1)",
 		"file:///etc/passwd",
+		"java\tscript:alert(1)",
+		"java\nscript:alert(1)",
+		" javascript:alert(1)",
 	)
 }
 
@@ -107,24 +110,31 @@ func unusableRedirect(ctx context.Context, p *bench.Probe, redirect string) (*ch
 	case err != nil:
 		return nil, err
 	case registered == nil && answer.Status >= http.StatusInternalServerError:
-		return p.Mismatch("a refusal of "+redirect, answer.String()), nil
-	case registered == nil, !slices.Contains(registered.RedirectURIs, redirect):
+		return p.Mismatch(fmt.Sprintf("a refusal of %q", redirect), answer.String()), nil
+	case registered == nil:
 		return nil, nil
 	}
+	// A server may repeat the address as a browser reads it.
+	isSame := func(uri string) bool { return bench.BrowserReading(uri) == bench.BrowserReading(redirect) }
+	at := slices.IndexFunc(registered.RedirectURIs, isSame)
+	if at < 0 {
+		return nil, nil
+	}
+	kept := registered.RedirectURIs[at]
 	got := fmt.Sprintf("%q", registered.RedirectURIs)
-	mismatch := p.Insecure("a refusal, or redirect_uris without "+redirect, got)
+	mismatch := p.Insecure(fmt.Sprintf("a refusal, or redirect_uris without %q", redirect), got)
 	if p.Target().Person == nil {
 		return mismatch, nil
 	}
 	client := registered.Client()
-	made, err := p.Authorize(ctx, client, bench.Set("redirect_uri", redirect))
+	made, err := p.Authorize(ctx, client, bench.Set("redirect_uri", kept))
 	if err != nil {
 		return nil, err
 	}
 	if made.Landed == nil {
 		return nil, nil
 	}
-	mismatch = p.Insecure("no redirect to "+redirect, made.String())
+	mismatch = p.Insecure(fmt.Sprintf("no redirect to %q", redirect), made.String())
 	if strings.HasPrefix(redirect, "file:") {
 		mismatch.Severity = check.Medium // a file runs no script of the attacker's
 	}

@@ -158,7 +158,7 @@ func (b *Browser) redirectToClient(request *http.Request, response *http.Respons
 	if response.StatusCode/100 != 3 {
 		return nil
 	}
-	target, err := request.URL.Parse(response.Header.Get("Location"))
+	target, err := request.URL.Parse(BrowserReading(response.Header.Get("Location")))
 	if err != nil {
 		return nil
 	}
@@ -167,6 +167,13 @@ func (b *Browser) redirectToClient(request *http.Request, response *http.Respons
 		return nil
 	}
 	return target
+}
+
+// BrowserReading returns an address as browsers read it. They leave out tabs and line breaks, and
+// control characters and blanks around the address (WHATWG URL, basic URL parser).
+func BrowserReading(address string) string {
+	isAround := func(c rune) bool { return c <= ' ' }
+	return strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(strings.TrimFunc(address, isAround))
 }
 
 func (b *Browser) transport() http.RoundTripper {

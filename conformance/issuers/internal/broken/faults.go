@@ -28,6 +28,7 @@ const (
 	RefusesRegistrationsOddly   Fault = "refuses registrations with 418"
 	RefusesUnknownMembers       Fault = "refuses client metadata that it does not know"
 	RegistersScripts            Fault = "registers redirect URIs that run scripts"
+	RegistersSplitScripts       Fault = "registers redirect URIs with a tab or a line break in the scheme"
 	RegistersFragments          Fault = "registers redirect URIs with a fragment"
 	RegistersPlainHTTP          Fault = "registers redirect URIs without TLS"
 	AdoptsClientIDs             Fault = "adopts a client ID that the client chose"

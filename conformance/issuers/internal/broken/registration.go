@@ -140,6 +140,9 @@ func (s *Issuer) readClient(members map[string]json.RawMessage) (*client, bool) 
 
 // mayRegister reports whether a redirect URI may be registered: https, or http on loopback.
 func (s *Issuer) mayRegister(uri string) bool {
+	if strings.ContainsAny(uri, "\t\n") {
+		return s.has(RegistersSplitScripts)
+	}
 	parsed, err := url.Parse(uri)
 	if err != nil || strings.ContainsAny(uri, "*\\ ") || parsed.User != nil {
 		return false

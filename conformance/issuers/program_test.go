@@ -95,24 +95,24 @@ func browse(arguments []string) {
 	}
 }
 
-// brokerBehind returns a server in broker mode, whose people sign in at an authority.
-func brokerBehind(origin, authority string) (http.Handler, error) {
-	return server.New(context.Background(), server.Config{
-		PublicURL:              origin,
-		RegistrationsPerMinute: -1,
-		Entra: entra.Config{
-			Authority:           authority,
-			TenantID:            directory.DefaultTenantID,
-			ClientID:            directory.DefaultClientID,
-			ClientSecret:        directory.DefaultClientSecret,
-			TrustPublicFakeKeys: true,
-		},
-	})
+// brokerBehind returns a server in broker mode, whose people sign in at an authority. The
+// configuration has its other settings.
+func brokerBehind(origin, authority string, config server.Config) (http.Handler, error) {
+	config.PublicURL = origin
+	config.RegistrationsPerMinute = -1
+	config.Entra = entra.Config{
+		Authority:           authority,
+		TenantID:            directory.DefaultTenantID,
+		ClientID:            directory.DefaultClientID,
+		ClientSecret:        directory.DefaultClientSecret,
+		TrustPublicFakeKeys: true,
+	}
+	return server.New(context.Background(), config)
 }
 
 // serveBroker serves a broker on a port.
 func serveBroker(authority, port string) {
-	handler, err := brokerBehind("http://localhost:"+port, authority)
+	handler, err := brokerBehind("http://localhost:"+port, authority, server.Config{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -123,11 +123,17 @@ func serveBroker(authority, port string) {
 // startBroker starts a broker in front of a fake Entra ID, and returns its origin.
 func startBroker(t *testing.T) string {
 	t.Helper()
+	return startBrokerFor(t, server.Config{})
+}
+
+// startBrokerFor is startBroker with more settings.
+func startBrokerFor(t *testing.T, config server.Config) string {
+	t.Helper()
 	fake := fakeentra.NewServer(fakeentra.Config{})
 	t.Cleanup(fake.Close)
 	listening := httptest.NewUnstartedServer(nil)
 	origin := "http://" + strings.Replace(listening.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
-	handler, err := brokerBehind(origin, fake.URL)
+	handler, err := brokerBehind(origin, fake.URL, config)
 	require.NoError(t, err)
 	listening.Config.Handler = handler
 	listening.Start()

@@ -13,6 +13,7 @@ import "mcpentra/conformance/issuers/internal/bench"
 //	SignInTimeout  time.Duration         for a real person; five minutes by default
 //	FirstAnswer    time.Duration         for the server's first answer; ten seconds by default
 //	Clients        []Client              registered beforehand
+//	KeyClient      *KeyClient            registered beforehand with a key (private_key_jwt)
 //	App            *Client               calls for itself (client_credentials)
 //	Resource       string                that tokens can be issued for (RFC 8707)
 //	OtherResource  string                another one
@@ -31,6 +32,10 @@ type Started = bench.Started
 
 // A Client is a client of the authorization server.
 type Client = bench.Client
+
+// A KeyClient is a client that authenticates with assertions (private_key_jwt). A target needs its
+// Client and its Key. The checks choose the algorithm by the key if it is empty.
+type KeyClient = bench.KeyClient
 
 // A Person opens a new browser with a person, whose requests go through a transport. The browser
 // keeps its cookies from visit to visit.

@@ -22,6 +22,7 @@ type issuerOptions struct {
 	signIn        bool
 	fields        []string
 	client        registeredClient
+	keyClient     keyClientOptions
 	resource      string
 	otherResource string
 	scopes        []string
@@ -41,7 +42,8 @@ func newIssuerCommand() *cobra.Command {
 		Short: "Run the checks against an authorization server",
 		Long: `Issuer runs the checks against the authorization server whose issuer identifier is URL.
 
-The checks register clients. If clients cannot register themselves, give one with --client-id.
+The checks register clients. If clients cannot register themselves, give one with --client-id. For
+the checks of assertions (private_key_jwt), --key-client names one that is registered with a key.
 
 Most checks need a sign-in. Give the values of the sign-in form with --field, by the names of its
 inputs in the HTML. A scripted person types them, and presses the first button that does not
@@ -86,6 +88,7 @@ on loopback.`,
 	)
 	flags.BoolVar(&options.signIn, "sign-in", false, "sign in yourself, in $BROWSER")
 	options.client.addFlags(flags)
+	options.keyClient.addFlags(flags)
 	flags.StringVar(&options.resource, "resource", "", "ask for tokens for this `RESOURCE` (RFC 8707)")
 	flags.StringVar(&options.otherResource, "other-resource", "", "another `RESOURCE` of the authorization server")
 	flags.StringSliceVar(&options.scopes, "scope", nil, "ask for this `SCOPE`; can be repeated")
@@ -218,6 +221,10 @@ func (o *issuerOptions) target(address string) (*issuers.Target, error) {
 		target.Revisions = append(target.Revisions, check.Revision(revision))
 	}
 	if err := o.person(target); err != nil {
+		return nil, err
+	}
+	target.KeyClient, err = o.keyClient.client(o.client.redirect)
+	if err != nil {
 		return nil, err
 	}
 	if o.client.id == "" {

@@ -65,20 +65,28 @@ func readIssuerKey(file, good string) (any, error) {
 	if !bytes.Contains(text, []byte("-----BEGIN ")) {
 		return readSecret(file, text, good)
 	}
+	if key := privateKeyInPEM(text); key != nil {
+		return key, nil
+	}
+	return nil, fmt.Errorf("--issuer-key: want a PEM file with a private key that can sign, but %s has none", file)
+}
+
+// privateKeyInPEM returns the first private key that can sign, or nil.
+func privateKeyInPEM(text []byte) crypto.Signer {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
 			if signer, signs := key.(crypto.Signer); signs {
-				return signer, nil
+				return signer
 			}
 		}
 		if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
-			return key, nil
+			return key
 		}
 		if key, err := x509.ParseECPrivateKey(block.Bytes); err == nil {
-			return key, nil
+			return key
 		}
 	}
-	return nil, fmt.Errorf("--issuer-key: want a PEM file with a private key that can sign, but %s has none", file)
+	return nil
 }
 
 // readSecret finds the form of a secret that signs the good token: the bytes of the file, without

@@ -51,12 +51,13 @@ func assertionClient(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	attacker, err := p.KeyClient(ctx)
+	attacker, err := p.AttackerOf(ctx, client)
 	if err != nil {
 		return err
 	}
 	ofAttacker := func(claims ...string) func(made *bench.Assertion) {
 		return func(made *bench.Assertion) {
+			made.Algorithm = attacker.Algorithm
 			made.Key = attacker.Key
 			made.Header["kid"] = attacker.KeyID
 			for _, name := range claims {

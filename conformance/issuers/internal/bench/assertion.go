@@ -31,7 +31,8 @@ type KeyClient struct {
 	IsBound bool
 	// Audience is a value that the server accepts.
 	Audience string
-	// Key is the client's private key. KeyID names it in the JWKS.
+	// Key is the client's private key: *ecdsa.PrivateKey or *rsa.PrivateKey. KeyID names it in the
+	// JWKS. Assertions without a KeyID do not name the key.
 	Key   any
 	KeyID string
 }
@@ -60,10 +61,14 @@ func NewKey(algorithm string) (any, error) {
 // Assertion returns a new good assertion of the client.
 func (c *KeyClient) Assertion() *Assertion {
 	now := time.Now()
+	header := map[string]any{"typ": "JWT"}
+	if c.KeyID != "" {
+		header["kid"] = c.KeyID
+	}
 	return &Assertion{
 		Algorithm: c.Algorithm,
 		Key:       c.Key,
-		Header:    map[string]any{"typ": "JWT", "kid": c.KeyID},
+		Header:    header,
 		Claims: map[string]any{
 			"iss": c.ID,
 			"sub": c.ID,
@@ -130,9 +135,11 @@ func (p *Probe) RedeemWith(
 }
 
 // KeyClient registers a client that authenticates with assertions, and shows that it gets tokens.
-// Its JWKS has more public keys too. The check does not apply if no client with keys can register.
+// Its JWKS has more public keys too. If the target has a client of this kind, KeyClient returns it.
+// The check does not apply if no client with keys can register, or if it needs more keys of that
+// client.
 func (p *Probe) KeyClient(ctx context.Context, more ...jose.JSONWebKey) (*KeyClient, error) {
-	client, err := p.registerKeyClient(ctx, more)
+	client, err := p.newKeyClient(ctx, more)
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +186,7 @@ func (p *Probe) findAudience(ctx context.Context, client *KeyClient) (*Answer, e
 // AcceptsAssertions reports whether the server accepts a good assertion. The answer is to the last
 // one that was sent.
 func (p *Probe) AcceptsAssertions(ctx context.Context) (bool, *Answer, error) {
-	client, err := p.registerKeyClient(ctx, nil)
+	client, err := p.newKeyClient(ctx, nil)
 	if err != nil {
 		return false, nil, err
 	}

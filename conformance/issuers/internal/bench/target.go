@@ -29,6 +29,9 @@ type Target struct {
 	// Clients are registered beforehand. The checks use them if clients cannot register
 	// themselves. The first public and the first confidential one are used first.
 	Clients []Client
+	// KeyClient authenticates with assertions (private_key_jwt), and is registered beforehand. Nil
+	// lets the checks of assertions register their clients.
+	KeyClient *KeyClient
 	// App is a client that calls for itself, with the grant type client_credentials. Nil skips the
 	// checks of this grant type.
 	App *Client

@@ -1,10 +1,13 @@
 package fakeentra_test
 
 import (
+	"maps"
+	"net/http"
 	"net/url"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/fakeentra"
@@ -82,6 +85,39 @@ func presentOfEntra(claims map[string]any) cause {
 			mintFor(t, claims),
 		)
 	}
+}
+
+// Foreign tokens can have claims of Entra ID with other types.
+func TestForeignTokenWithListOfScopes(t *testing.T) {
+	t.Parallel()
+	d, _, key := directoryOfApps(t)
+	foreign := map[string]any{"iss": "https://okta.test", "scp": []string{"a"}, "azp": 1, "xms_mirid": nil}
+	assert.Equal(t, 700211, assertAs(t, d, clientAssertion(t, key, jose.RS256, nil, foreign)).number(t))
+}
+
+// The token of a managed identity is a credential like a foreign token.
+func TestManagedIdentityAsFederatedCredential(t *testing.T) {
+	t.Parallel()
+	const identity = "5a1e0006-0000-4000-8000-000000000001"
+	d := changed(func(t *directory.Tenant) { t.Apps[0].FederatedCredentials = trusting(ownIssuer, identity) })
+	present := func(changes map[string]any) answer {
+		claims := map[string]any{"sub": identity, "oid": identity, "aud": directory.FederatedAudience}
+		maps.Copy(claims, changes)
+		raw, err := newFake(t, fakeentra.Config{}).Mint(fakeentra.Token{Kind: fakeentra.AppToken, Claims: claims})
+		require.NoError(t, err)
+		return assertAs(t, d, raw)
+	}
+	for _, mark := range []map[string]any{{"xms_mirid": "/subscriptions/s"}, {"azp": identity}} {
+		got := present(mark)
+		assert.Equal(t, http.StatusOK, got.Status, "%v: %s", mark, got.Body)
+	}
+	assert.Equal(t, 700222, present(nil).number(t), "an app registration")
+	assert.Equal(t, 700222, present(map[string]any{"azp": identity, "scp": "x"}).number(t), "a person")
+	assert.Equal(t, 700024, present(map[string]any{"azp": identity, "exp": 1}).number(t))
+	assert.Equal(t, 700212, present(map[string]any{"azp": identity, "aud": "api://other"}).number(t))
+	_, key := newCertificate(t)
+	forged := map[string]any{"iss": ownIssuer, "sub": identity, "aud": directory.FederatedAudience, "azp": identity}
+	assert.Equal(t, 700027, assertAs(t, d, clientAssertion(t, key, jose.RS256, nil, forged)).number(t))
 }
 
 // mintFor mints a token for the default API.

@@ -34,8 +34,12 @@ type assertionClaims struct {
 	Audience audience `json:"aud"`
 	Expiry   float64  `json:"exp"`
 	NotYet   float64  `json:"nbf"`
-	// ManagedIdentity is the path of a managed identity in the tokens of Entra ID (K).
-	ManagedIdentity string `json:"xms_mirid"`
+	// The rest are texts in tokens of Entra ID, and can be anything in other tokens.
+	// ManagedIdentity is the path of a managed identity (K).
+	ManagedIdentity any `json:"xms_mirid"`
+	Scopes          any `json:"scp"`
+	Party           any `json:"azp"`
+	AppID           any `json:"appid"`
 }
 
 // An audience is one string or a list of them (RFC 7519 section 4.1.3).

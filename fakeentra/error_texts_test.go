@@ -78,6 +78,9 @@ func (e *errorText) check(t *testing.T, got answer) {
 		assert.Equal(t, e.Number, got.number(t))
 		assert.Equal(t, e.uri(), got.text("error_uri"))
 		assert.Equal(t, e.Suberror, got.text("suberror"))
+		if e.Where == "token" {
+			assert.Equal(t, fmt.Sprintf("1,%d,0,,", e.Number), got.Header.Get("x-ms-clitelem"))
+		}
 		e.sentence(t, got.text("error_description"), occurrence)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/internal/rules"
 )
 
 // maxForeignKeys bounds a key set of another issuer in bytes.
@@ -28,7 +29,7 @@ func (f *Fake) checkFederated(
 	claims assertionClaims,
 ) *aadsts.Error {
 	fromEntra := f.rules.IsIssuer(claims.Issuer)
-	if fromEntra && claims.ManagedIdentity == "" {
+	if fromEntra && !isOfManagedIdentity(&f.rules, claims) {
 		return aadsts.FederatedFromEntra()
 	}
 	if problem := matchCredential(request.client.FederatedCredentials, claims, fromEntra); problem != nil {
@@ -59,6 +60,17 @@ func (f *Fake) checkFederated(
 		}
 	}
 	return refusal
+}
+
+// isOfManagedIdentity reports whether a token of Entra ID belongs to a managed identity, and not to
+// a person or an app registration.
+func isOfManagedIdentity(entra *rules.Rules, claims assertionClaims) bool {
+	party, found := claims.Party.(string)
+	if !found {
+		party, found = claims.AppID.(string)
+	}
+	isUnregistered := found && entra.AnyApp(party) == nil
+	return claims.ManagedIdentity != nil || claims.Scopes == nil && isUnregistered
 }
 
 // matchCredential checks that one of the credentials has the issuer, subject and audience of a

@@ -184,3 +184,37 @@ func TestAccountsOfElsewhere(t *testing.T) {
 		assert.Empty(t, person.cookies)
 	}
 }
+
+// An app for work accounts refuses a personal account at every endpoint that shows it.
+func TestPersonalAccountAtWorkApp(t *testing.T) {
+	t.Parallel()
+	d := withPersonalAccounts()
+	d.Tenants[0].Apps[1].MultiTenant = true
+	params := request(map[string]string{
+		"client_id":    directory.DefaultAPIID,
+		"redirect_uri": "http://localhost",
+		"login_hint":   personalUser,
+	})
+	for _, segment := range []string{directory.DefaultTenantID, "organizations", "common"} {
+		person := &visit{t: t, fake: newFake(t, fakeentra.Config{Directory: d})}
+		address := login + "/" + segment + "/authorize/v2/login?" + params.Encode()
+		page := person.open(http.MethodPost, address, url.Values{"account": {personalUser}})
+		assert.Contains(t, page.Body, "AADSTS500200", segment)
+		assert.Empty(t, person.cookies, segment)
+	}
+	auto := newFake(t, fakeentra.Config{Directory: d, AutoSignIn: true})
+	page := get(t, auto, login+"/common/oauth2/v2.0/authorize?"+params.Encode())
+	assert.Contains(t, page.Body, "AADSTS500200", "signed in without a page")
+	consumers := get(t, auto, login+"/consumers/oauth2/v2.0/authorize?"+params.Encode())
+	assert.Contains(t, consumers.Body, "AADSTS9002332")
+}
+
+// Only personal accounts can be created on the way.
+func TestPromptCreate(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, fakeentra.Config{Directory: withPersonalAccounts(), AutoSignIn: true})
+	params := request(map[string]string{"prompt": "create", "login_hint": personalUser})
+	got := get(t, fake, login+"/consumers/oauth2/v2.0/authorize?"+params.Encode())
+	assert.NotEmpty(t, returned(t, got).Get("code"))
+	assert.Contains(t, authorize(t, fake, params).Body, "AADSTS90023")
+}

@@ -2,6 +2,7 @@ package fakeentra
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"mime"
@@ -93,6 +94,8 @@ func (f *Fake) handleToken(v rules.Version) http.HandlerFunc {
 			if v == rules.V1 && isForPerson {
 				problem.Code = "interaction_required" // the name at v1
 			}
+			// The third value is the suberror, and the fourth the age of the refresh token (M).
+			w.Header().Set("x-ms-clitelem", fmt.Sprintf("1,%d,0,,", problem.Number))
 			f.writeError(w, r, problem)
 			return
 		}

@@ -29,11 +29,12 @@ var errForeignHost = errors.New(
 	"must name a domain of the tenant, or contain the ID of the tenant or the app (HostNameNotOnVerifiedDomain)",
 )
 
-// identifier checks an identifier URI. An app of token version 2 may have any https URI (M:
-// Microsoft's policy is for version 1; reports of refusals do not tell the version).
+// identifier checks an identifier URI. An app of token version 2 or with the property use_guid may
+// have any https URI (M: Microsoft's policy is for the other apps; reports of refusals do not tell
+// the version).
 func (a *appChecker) identifier(key, uri string, tenant *Tenant) {
 	err := checkIdentifier(uri, tenant, a.app)
-	if a.app.TokenVersion == 2 && errors.Is(err, errForeignHost) && strings.HasPrefix(uri, "https://") {
+	if a.app.UsesGUID() && errors.Is(err, errForeignHost) && strings.HasPrefix(uri, "https://") {
 		a.doubt(a.path+"."+key, fmt.Errorf("directory: app %q: identifier URI %q names no domain of the tenant; "+
 			"reports disagree whether Entra ID accepts it", a.app.DisplayName, uri))
 		return

@@ -22,6 +22,13 @@ func TestPropertiesOfOptionalClaims(t *testing.T) {
 	app := file.Tenants[0].Apps[0]
 	assert.True(t, app.OptionalClaims.Has("upn", "include_externally_authenticated_upn"))
 	assert.True(t, app.UsesGUID())
+	const foreign = "    identifierUris: [\"https://mcp.elsewhere.example\"]\n"
+	_, err = directory.Parse("d.yaml", []byte(start+"      accessToken: [aud]\n"+foreign))
+	require.ErrorContains(t, err, "HostNameNotOnVerifiedDomain")
+	file, err = directory.Parse("d.yaml", []byte(start+
+		"      accessToken: [aud]\n      additionalProperties: {aud: [use_guid]}\n"+foreign))
+	require.NoError(t, err, "the policy for identifier URIs leaves these apps alone")
+	assert.Len(t, file.Warnings(), 1)
 	for mistake, text := range map[string]string{
 		`d.yaml:7: app "A": unknown property "use_grid" of the claim "aud"; want one of use_guid`: "" +
 			"      accessToken: [aud]\n      additionalProperties: {aud: [use_guid,\n        use_grid]}\n",

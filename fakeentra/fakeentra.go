@@ -1,6 +1,7 @@
 package fakeentra
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
@@ -56,6 +57,9 @@ type Config struct {
 	// GraphPageSize is the number of entries of a page of Graph if the request has no $top, from 1
 	// to 999. 0 means the number in the directory, or else 10. Graph itself has 100.
 	GraphPageSize int
+	// IdentityHeader is the secret that requests to the managed identity endpoint of App Service
+	// send. Empty means a random one. See Fake.IdentityEnvironment.
+	IdentityHeader string
 	// FederationClient fetches the keys of the issuers of federated credentials. Nil means that the
 	// fake refuses these credentials.
 	FederationClient *http.Client
@@ -146,6 +150,9 @@ func New(config Config) (*Fake, error) {
 		script:    &fault.Script{},
 		keys:      signing.NewKeys(),
 		state:     state.New(),
+	}
+	if f.config.IdentityHeader == "" {
+		f.config.IdentityHeader = rand.Text()
 	}
 	if f.logger == nil {
 		f.logger = slog.New(slog.DiscardHandler)

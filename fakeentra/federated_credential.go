@@ -32,6 +32,9 @@ func (f *Fake) checkFederated(
 	if fromEntra && !isOfManagedIdentity(&f.rules, claims) {
 		return aadsts.FederatedFromEntra()
 	}
+	if fromEntra && slices.Contains(claims.Audience, rules.TokenExchangeApp.ID) {
+		claims.Audience = append(claims.Audience, directory.FederatedAudience) // the same resource
+	}
 	if problem := matchCredential(request.client.FederatedCredentials, claims, fromEntra); problem != nil {
 		return problem
 	}

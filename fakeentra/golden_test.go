@@ -97,6 +97,7 @@ var filesWithTests = []string{
 	"error-texts.json",
 	"errors.json",
 	"keys.json",
+	"managed-identity.json",
 	"revocation.json",
 	"token-claims.json",
 }

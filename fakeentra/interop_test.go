@@ -76,9 +76,11 @@ func runNode(t *testing.T, script string, want int) {
 		"MIDDLE="+middleTierID,
 		"ASSERTION="+assertion,
 		"WORKLOAD="+foreign,
+		"IDENTITY="+directory.DefaultIdentityID,
 		fmt.Sprintf("THUMBPRINT=%x", sha256.Sum256(certificate.Raw)),
 		"PRIVATE_KEY="+string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 	)
+	node.Env = append(node.Env, fake.IdentityEnvironment()...)
 	output, err := node.CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	assert.Equal(t, want, strings.Count(string(output), "ok "), "%s", output)
@@ -87,6 +89,11 @@ func runNode(t *testing.T, script string, want int) {
 func TestInteropMSALNode(t *testing.T) {
 	t.Parallel()
 	runNode(t, "msal-node.mjs", 14)
+}
+
+func TestInteropManagedIdentity(t *testing.T) {
+	t.Parallel()
+	runNode(t, "managed-identity.mjs", 4)
 }
 
 func TestInteropOpenIDClient(t *testing.T) {

@@ -86,7 +86,8 @@ func (f *Fake) Revoke(revocation Revocation) error {
 // withoutAccount copies a directory, and disables or deletes a user of a tenant in the copy. A
 // caller of Directory may hold the original.
 func withoutAccount(d directory.Directory, tenant int, id string, event RevocationEvent) directory.Directory {
-	next := directory.Directory{Tenants: slices.Clone(d.Tenants)}
+	next := d
+	next.Tenants = slices.Clone(d.Tenants)
 	users := slices.Clone(next.Tenants[tenant].Users)
 	i := slices.IndexFunc(users, func(user directory.User) bool { return user.ID == id })
 	if event == AccountDeleted {

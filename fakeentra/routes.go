@@ -7,6 +7,7 @@ import (
 	"mcpentra/fakeentra/aadsts"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/endpoint"
+	"mcpentra/fakeentra/internal/managedidentity"
 	"mcpentra/fakeentra/internal/pages"
 	"mcpentra/fakeentra/internal/rules"
 )
@@ -48,6 +49,10 @@ func (f *Fake) newRoutes() *http.ServeMux {
 		mux.HandleFunc(path+"login", f.form(source, f.handleSignIn))
 		mux.HandleFunc(path+"consent", f.form(source, f.handleConsent))
 		mux.HandleFunc(path+"secondfactor", f.form(source, f.handleSecondFactor))
+	}
+	identity := managedidentity.Handler(f.machine())
+	for _, path := range []string{"/metadata/identity/oauth2/token", "/msi/token", "/MSI/token"} {
+		mux.Handle(path, identity)
 	}
 	mux.HandleFunc("GET /device", f.page(f.handleDevicePage))
 	mux.HandleFunc("POST /device", f.page(f.handleDevicePage))

@@ -6,11 +6,13 @@ import (
 	"slices"
 
 	"mcpentra/fakeentra/internal/inproc"
+	"mcpentra/fakeentra/internal/managedidentity"
 )
 
 // Client returns an HTTP client that calls the fake without a port. The fake answers for its own
-// host and for Microsoft's hosts. A request to any other host fails, so a test never leaves the
-// machine by accident. Bodies stream in both directions, and a request ends with its context.
+// host, for Microsoft's hosts, and for 169.254.169.254, where machines get managed identity tokens.
+// A request to any other host fails, so a test never leaves the machine by accident. Bodies stream
+// in both directions, and a request ends with its context.
 func (f *Fake) Client() *http.Client { return &http.Client{Transport: transport{f}} }
 
 // A transport hands requests to a fake in the same process.
@@ -32,6 +34,14 @@ func (t transport) reaches(origin string) bool {
 	f := t.fake
 	isAlias := func(alias string) bool { return origin == "https://"+alias }
 	azureADGraph := "https://" + f.cloud.azureADGraph
-	return slices.Contains([]string{f.authority, f.backchannel, f.graphURL, f.cloud.graph, azureADGraph}, origin) ||
+	hosts := []string{
+		f.authority,
+		f.backchannel,
+		f.graphURL,
+		f.cloud.graph,
+		azureADGraph,
+		managedidentity.MetadataOrigin,
+	}
+	return slices.Contains(hosts, origin) ||
 		slices.ContainsFunc(f.cloud.aliases, isAlias)
 }

@@ -51,6 +51,8 @@ type checker struct {
 	ids       map[string]bool // IDs of one tenant's apps, users and groups
 	wrong     []problem
 	doubts    []problem
+
+	hasSystemAssigned bool
 }
 
 func (c *checker) add(path, format string, args ...any) {
@@ -88,6 +90,7 @@ func (c *checker) tenant(path string, tenant *Tenant) {
 		c.group(fmt.Sprintf("%s.groups[%d]", path, i), tenant, &tenant.Groups[i])
 	}
 	c.principals(path, tenant)
+	c.managedIdentities(path, tenant)
 	for i, policy := range tenant.Policies {
 		if !slices.Contains([]Requirement{RequireMFA, RequireCompliantDevice, RequireNothingWorks}, policy.Require) {
 			c.add(fmt.Sprintf("%s.policies[%d].require", path, i),

@@ -9,13 +9,15 @@ const (
 	DefaultClientSecret = "fake-secret-of-the-fake-tenant"
 	DefaultAPIID        = "5a1e0003-0000-4000-8000-000000000001"
 	DefaultAPISecret    = "fake-secret-of-the-fake-api"
+	DefaultIdentityID   = "5a1e0006-0000-4000-8000-000000000001"
 	DefaultUserID       = "5a1e0004-0000-4000-8000-000000000001"
 	DefaultUser         = "AdeleV@contoso.onmicrosoft.com"
 )
 
 // Default returns a complete directory: a tenant, a web app registration with which an MCP server
-// signs people in, an API with two scopes, and two users. Clients of the API sign in as the API's
-// own application, as in the server's direct mode. The first user is the usual test person.
+// signs people in, an API with two scopes, a managed identity, and two users. Clients of the API
+// sign in as the API's own application, as in the server's direct mode. The first user is the usual
+// test person.
 func Default() Directory {
 	return Directory{Tenants: []Tenant{{
 		ID:          DefaultTenantID,
@@ -45,6 +47,12 @@ func Default() Directory {
 				Consented:    []string{"User.Read"},
 			},
 		},
+		ManagedIdentities: []ManagedIdentity{{
+			ID:             DefaultIdentityID,
+			ObjectID:       "5a1e0006-0000-4000-8000-0000000000ff",
+			DisplayName:    "MCP host",
+			SystemAssigned: true,
+		}},
 		Users: []User{
 			{
 				ID:                DefaultUserID,

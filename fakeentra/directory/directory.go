@@ -34,6 +34,8 @@ type Tenant struct {
 	Policies    []Policy `yaml:"policies"`
 	// ServicePrincipals are the apps of other tenants that this tenant has.
 	ServicePrincipals []ServicePrincipal `yaml:"servicePrincipals"`
+	// ManagedIdentities are the identities of the machine that the fake runs on.
+	ManagedIdentities []ManagedIdentity `yaml:"managedIdentities"`
 	// NoUserConsent allows only administrators to consent. Other people get AADSTS90094.
 	NoUserConsent bool `yaml:"noUserConsent"`
 }

@@ -24,6 +24,9 @@ func (f *File) complete() {
 		for j := range tenant.Groups {
 			give(&tenant.Groups[j].ID, "group", tenant.ID, tenant.Groups[j].DisplayName)
 		}
+		for j := range tenant.ManagedIdentities {
+			tenant.ManagedIdentities[j].complete(tenant.ID)
+		}
 	}
 	for i := range f.Tenants {
 		f.Tenants[i].complete(f)
@@ -45,6 +48,9 @@ func (t *Tenant) complete(f *File) {
 	for i := range t.Apps {
 		apps[strings.ToLower(t.Apps[i].DisplayName)] = t.Apps[i].ID
 		principals[strings.ToLower(t.Apps[i].DisplayName)] = t.PrincipalID(&t.Apps[i])
+	}
+	for _, identity := range t.ManagedIdentities {
+		principals[strings.ToLower(identity.DisplayName)] = identity.ObjectID
 	}
 	for _, group := range t.Groups {
 		principals[strings.ToLower(group.DisplayName)] = group.ID

@@ -26,7 +26,9 @@ const (
 	Register     Name = "register" // only with the spec-aligned face
 	Graph        Name = "graph"
 	UserInfo     Name = "userinfo"
-	Other        Name = "other" // any other path
+	// ManagedIdentity is the token endpoint of a machine.
+	ManagedIdentity Name = "managedidentity"
+	Other           Name = "other" // any other path
 )
 
 // All returns the names of all endpoints.
@@ -48,6 +50,7 @@ func All() []Name {
 		Register,
 		Graph,
 		UserInfo,
+		ManagedIdentity,
 		Other,
 	}
 }
@@ -60,6 +63,8 @@ func Of(path string) Name {
 	switch {
 	case path == "/device":
 		return Device
+	case path == "/metadata/identity/oauth2/token" || strings.EqualFold(path, "/msi/token"):
+		return ManagedIdentity
 	case strings.HasPrefix(path, "/v1.0/"), strings.HasPrefix(path, "/beta/"):
 		return Graph
 	case path == "/oidc/userinfo":

@@ -35,6 +35,8 @@ func TestOf(t *testing.T) {
 		{"/t/oauth2/v2.0/register", endpoint.Register},
 		{"/v1.0/me", endpoint.Graph},
 		{"/oidc/userinfo", endpoint.UserInfo},
+		{"/metadata/identity/oauth2/token", endpoint.ManagedIdentity},
+		{"/msi/token", endpoint.ManagedIdentity},
 		{"/", endpoint.Other},
 		{"/token", endpoint.Other},
 		{"/t/token", endpoint.Other},

@@ -99,6 +99,8 @@ func (m *mask) header(header http.Header) http.Header {
 		switch name {
 		case "Authorization", "Proxy-Authorization":
 			value = m.credential(value)
+		case "X-Identity-Header", "Secret": // of managed identities
+			value = m.name("identity_header", value)
 		case "Cookie":
 			value = m.name("cookie", value)
 		}

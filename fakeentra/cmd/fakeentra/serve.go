@@ -170,6 +170,11 @@ func environment(server *fakeentra.Server, options serveOptions) string {
 		}
 	}
 	writeDirectMode(&text, tenant)
+	fmt.Fprintf(&text, "\n# Managed identity, for DefaultAzureCredential of Azure's libraries.\n")
+	for _, variable := range server.IdentityEnvironment() {
+		name, value, _ := strings.Cut(variable, "=")
+		fmt.Fprintf(&text, "#%s=%s\n", name, quote(value))
+	}
 	return text.String()
 }
 

@@ -18,6 +18,7 @@ const (
 	maxDevices       = 1_000
 	maxRegistered    = 1_000
 	maxDocuments     = 200
+	maxManaged       = 1_000
 )
 
 // A State is the memory of one fake. Its methods are safe for concurrent use, except Reset and
@@ -33,6 +34,7 @@ type State struct {
 	mfaSessions   *lru.Cache[string, struct{}] // by sid
 	registered    *lru.Cache[string, *directory.App]
 	documents     *lru.Cache[string, []byte]
+	managed       *lru.Cache[string, ManagedToken]
 
 	mu          sync.Mutex             // guards revocations and the entries of the collections
 	revocations map[string]*Revocation // by the object ID of a user
@@ -52,6 +54,7 @@ func New() *State {
 	s.mfaSessions, _ = lru.New[string, struct{}](maxSessions)
 	s.registered, _ = lru.New[string, *directory.App](maxRegistered)
 	s.documents, _ = lru.New[string, []byte](maxDocuments)
+	s.managed, _ = lru.New[string, ManagedToken](maxManaged)
 	return s
 }
 
@@ -69,6 +72,7 @@ func (s *State) Reset() {
 	s.userCodes.Purge()
 	s.mfaSessions.Purge()
 	s.registered.Purge()
+	s.managed.Purge()
 }
 
 // Register keeps a dynamically registered client (RFC 7591).

@@ -96,9 +96,12 @@ var mayImport = map[string][]string{
 
 	"fakeentra/internal/claims": {"fakeentra/directory", "fakeentra/internal/rules"},
 	"fakeentra/internal/graph":  {"fakeentra/directory"},
-	"fakeentra/internal/pages":  {"fakeentra/aadsts", "fakeentra/directory"},
-	"fakeentra/internal/rules":  {"fakeentra/aadsts", "fakeentra/directory"},
-	"fakeentra/internal/state":  {"fakeentra/aadsts", "fakeentra/directory", "fakeentra/internal/rules"},
+	"fakeentra/internal/managedidentity": {
+		"fakeentra/aadsts", "fakeentra/directory", "fakeentra/internal/rules",
+	},
+	"fakeentra/internal/pages": {"fakeentra/aadsts", "fakeentra/directory"},
+	"fakeentra/internal/rules": {"fakeentra/aadsts", "fakeentra/directory"},
+	"fakeentra/internal/state": {"fakeentra/aadsts", "fakeentra/directory", "fakeentra/internal/rules"},
 
 	"conformance/catalogue": {"conformance/check"},
 	"conformance/report":    {"conformance/check"},

@@ -130,7 +130,7 @@ func New(config Config) (*Fake, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	cloud, err := config.Cloud.profile()
+	cloud, err := config.profile()
 	if err != nil {
 		return nil, err
 	}
@@ -154,6 +154,9 @@ func New(config Config) (*Fake, error) {
 	if f.config.IdentityHeader == "" {
 		f.config.IdentityHeader = rand.Text()
 	}
+	if cloud.externalID {
+		f.keys = signing.NewExternalKeys()
+	}
 	if f.logger == nil {
 		f.logger = slog.New(slog.DiscardHandler)
 	}
@@ -165,6 +168,7 @@ func New(config Config) (*Fake, error) {
 		Authority:         f.authority,
 		STS:               cloud.sts,
 		GraphURL:          f.graphURL,
+		ExternalID:        cloud.externalID,
 		AzureADGraph:      "https://" + cloud.azureADGraph,
 		Created:           f.state.CreatedPrincipal,
 		ExactLoopbackPort: config.ExactLoopbackPort,

@@ -54,6 +54,10 @@ func networks() []network {
 // handleInstance is instance discovery. Microsoft's libraries ask it whether a host belongs to
 // Entra ID.
 func (f *Fake) handleInstance(w http.ResponseWriter, r *http.Request) {
+	if f.cloud.externalID {
+		http.NotFound(w, r) // External ID has no instance discovery
+		return
+	}
 	asked, err := url.Parse(r.URL.Query().Get("authorization_endpoint"))
 	isKnown := err == nil && (asked.Host == bareHost(f.authority) || isAlias(asked.Host))
 	if !isKnown {

@@ -42,12 +42,18 @@ func interop(t *testing.T) string {
 // runNode runs a script of testdata/interop/fakeentra against a fake over TLS.
 func runNode(t *testing.T, script string, want int) {
 	t.Helper()
+	runNodeAt(t, fakeentra.PublicCloud, script, want)
+}
+
+// runNodeAt runs a script against a fake of a cloud.
+func runNodeAt(t *testing.T, cloud fakeentra.Cloud, script string, want int) {
+	t.Helper()
 	folder := interop(t)
 	d, certificate, key := directoryOfApps(t)
 	d.Tenants[0].Apps[0].ImplicitIDTokens = true
 	workload := newFake(t, fakeentra.Config{PublicURL: "https://workload.test"})
 	fake := fakeentra.NewTLSServer(
-		fakeentra.Config{Directory: d, AutoSignIn: true, FederationClient: workload.Client()},
+		fakeentra.Config{Directory: d, AutoSignIn: true, FederationClient: workload.Client(), Cloud: cloud},
 	)
 	t.Cleanup(fake.Close)
 	ca := filepath.Join(t.TempDir(), "ca.pem")
@@ -94,6 +100,11 @@ func TestInteropMSALNode(t *testing.T) {
 func TestInteropManagedIdentity(t *testing.T) {
 	t.Parallel()
 	runNode(t, "managed-identity.mjs", 4)
+}
+
+func TestInteropExternalID(t *testing.T) {
+	t.Parallel()
+	runNodeAt(t, fakeentra.ExternalID, "external-id.mjs", 2)
 }
 
 func TestInteropOpenIDClient(t *testing.T) {

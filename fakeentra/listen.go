@@ -115,7 +115,7 @@ func (s *Server) useURL() {
 
 // secure adds TLS to the listeners. It returns the configuration of a client that trusts the CA.
 func (s *Server) secure() (*tls.Config, error) {
-	certificate, ca, err := newCertificate(s.clock.now(), s.authority, s.backchannel)
+	certificate, ca, err := newCertificate(s.clock.now(), s.authority, s.backchannel, s.cloud.authority)
 	if err != nil {
 		return nil, err
 	}

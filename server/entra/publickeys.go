@@ -20,6 +20,9 @@ var publicFakeKeys = []string{
 	"Qf2AkSl7Rp5Sle8_u54Ck8-EDvQUP-TfsXib_MIpfW4",
 	"oy1LK6J0MH1UT7eAh9Tq3ZkBxIX44WjYoVcGO82-5P4",
 	"EjerK5VunTuxWwxrpaxrj6bejbiXozIYS-8hCGWuos4",
+	"sCg639RLCiwoQJlKs9A-BPD4DPbrhUZi_jcuZJcP8iw",
+	"xgH_P5X66i9bbDTWDRLY262dcVGNZvVdVc7-nxt1XUE",
+	"gLBqzit890oJ8vFAmPIgr0NuMtYzPuqxoXn2l7n3_4Q",
 }
 
 // PublicFakeKeys returns the RFC 7638 thumbprints of the fake's keys. They are refused unless the

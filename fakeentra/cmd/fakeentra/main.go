@@ -103,7 +103,8 @@ address that cannot be used.`,
 	flags.StringVar(&options.face, "face", "",
 		"spec-aligned adds what MCP expects and Entra ID lacks: RFC 8414, PKCE metadata, iss, registration")
 	flags.StringVar(&options.cloud, "cloud", "",
-		"name the hosts of another cloud in documents and v1 tokens: usgov, usgov-dod or china")
+		"name the hosts of another cloud in documents and v1 tokens: usgov, usgov-dod or china; "+
+			"external-id is Entra External ID, with issuers at ciamlogin.com")
 	flags.StringVar(&options.resource, "resource", "",
 		"rule for the parameter resource: refused (AADSTS901002, as before 2026) or ignored; "+
 			"by default it must match (AADSTS9010010)")

@@ -177,7 +177,7 @@ func TestRefusalsToStart(t *testing.T) {
 		{"no folder for settings", "--write-env nowhere/.env", "--write-env: want a file in a folder that exists"},
 		{"no folder for the CA", "--tls --ca-file nowhere/ca", "--ca-file: want a file in a folder that exists"},
 		{"an unknown face", "--face pretty", `--face: want "spec-aligned" or nothing as face, got "pretty"`},
-		{"an unknown cloud", "--cloud mars", `--cloud: want "usgov", "usgov-dod" or "china" as cloud`},
+		{"an unknown cloud", "--cloud mars", `--cloud: want "usgov", "usgov-dod", "china" or "external-id" as cloud`},
 		{
 			"an unknown rule",
 			"--resource x",

@@ -8,6 +8,8 @@ type Rules struct {
 	// Authority is the scheme and host of v2 issuers, and STS of v1 issuers.
 	Authority string
 	STS       string
+	// ExternalID makes the issuers of External ID, whose host is not the authority's.
+	ExternalID bool
 	// GraphURL is the scheme and host of Microsoft Graph.
 	GraphURL string
 	// AzureADGraph is the scheme and host that a token with too many groups points to.
@@ -20,4 +22,9 @@ type Rules struct {
 }
 
 // Issuer returns the v2 issuer of a tenant.
-func (r *Rules) Issuer(tenantID string) string { return r.Authority + "/" + tenantID + "/v2.0" }
+func (r *Rules) Issuer(tenantID string) string {
+	if r.ExternalID {
+		return "https://" + tenantID + ".ciamlogin.com/" + tenantID + "/v2.0"
+	}
+	return r.Authority + "/" + tenantID + "/v2.0"
+}

@@ -33,6 +33,12 @@ var noPersonalAccounts = directory.Tenant{ID: directory.ConsumersTenantID, Displ
 // TenantPath resolves the tenant segment of a request.
 func (r *Rules) TenantPath(name string) (*TenantPath, *aadsts.Error) {
 	switch lower := strings.ToLower(name); lower {
+	case "common", "organizations", "consumers":
+		if r.ExternalID {
+			return nil, aadsts.TenantNotFound(name) // L: a host of External ID is for one tenant
+		}
+	}
+	switch lower := strings.ToLower(name); lower {
 	case "common", "organizations":
 		return &TenantPath{
 			Segment:  lower,

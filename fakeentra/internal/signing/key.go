@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"slices"
 	"sync"
 	"time"
 
@@ -85,6 +86,15 @@ var embedded = sync.OnceValue(func() []*Key {
 	return keys
 })
 
+// embeddedExternal returns the keys in the source for External ID.
+var embeddedExternal = sync.OnceValue(func() []*Key {
+	var keys []*Key
+	for _, name := range []string{"external-1", "external-2", "external-3"} {
+		keys = append(keys, parseKey("keys/"+name+".pem"))
+	}
+	return keys
+})
+
 // parseKey reads a certificate and its key from an embedded file.
 func parseKey(name string) *Key {
 	text, err := keyFiles.ReadFile(name)
@@ -107,7 +117,7 @@ var Stranger = sync.OnceValue(func() *Key { return parseKey("keys/stranger.pem")
 // fake.
 func Thumbprints() []string {
 	var prints []string
-	for _, key := range embedded() {
+	for _, key := range slices.Concat(embedded(), embeddedExternal()) {
 		public := jose.JSONWebKey{Key: &key.private.PublicKey}
 		sum, err := public.Thumbprint(crypto.SHA256)
 		if err != nil {

@@ -13,6 +13,15 @@ type Keys struct {
 	ring     keyRing
 	personal []*Key          // for personal accounts; the last one signs
 	own      map[string]*Key // keys of single apps, by application ID
+	external bool            // the first keys belong to External ID
+}
+
+// NewExternalKeys returns the first keys of every fake of External ID. Entra ID has other keys for
+// the same tenant.
+func NewExternalKeys() *Keys {
+	k := &Keys{external: true}
+	k.Reset()
+	return k
 }
 
 // NewKeys returns the first keys of every fake.
@@ -28,6 +37,9 @@ func (k *Keys) Reset() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.ring = keyRing{published: keys[:3:3], coming: keys[3:4:4]}
+	if k.external {
+		k.ring = keyRing{published: slices.Clone(embeddedExternal())}
+	}
 	k.personal = keys[4:]
 	k.own = map[string]*Key{}
 }

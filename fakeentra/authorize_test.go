@@ -112,6 +112,8 @@ func TestErrorPages(t *testing.T) {
 			assert.Empty(t, got.Header.Get("Location"))
 			assert.Contains(t, got.Header.Get("Content-Type"), "text/html")
 			assert.Contains(t, got.Body, test.number)
+			assert.Contains(t, got.Body, "<script>//<![CDATA[\n$Config={")
+			assert.Contains(t, got.Body, "};\n//]]>\n</script>")
 			assert.Contains(t, got.Body, `"strServiceExceptionMessage"`)
 			assert.NotContains(t, got.Body, "<script>alert")
 		})

@@ -30,7 +30,11 @@ func NoStore(w http.ResponseWriter) {
 //go:embed html/*.html
 var pageFiles embed.FS
 
-var templates = template.Must(template.ParseFS(pageFiles, "html/*.html"))
+// html/template removes the comments of scripts. Scripts that read error pages look for these two.
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"cdata":    func() template.JS { return "//<![CDATA[" },
+	"cdataEnd": func() template.JS { return "//]]>" },
+}).ParseFS(pageFiles, "html/*.html"))
 
 // A Page is the data of a template. Each template uses some of the fields.
 type Page struct {

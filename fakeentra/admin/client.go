@@ -23,6 +23,8 @@ import (
 type Client struct {
 	address   string
 	authority string
+	tenant    string // ID of the first tenant
+	issuer    string // of the first tenant
 	directory directory.Directory
 	ahead     time.Duration // the fake's clock minus this machine's
 	http      *http.Client
@@ -45,6 +47,10 @@ func Connect(ctx context.Context, address string) (*Client, error) {
 	var settings struct {
 		Authority string    `json:"authority"`
 		Now       time.Time `json:"now"`
+		Tenants   []struct {
+			ID     string `json:"id"`
+			Issuer string `json:"issuer"`
+		} `json:"tenants"`
 	}
 	if err := c.send(ctx, http.MethodGet, "/fake", nil, &settings); err != nil {
 		return nil, err
@@ -56,6 +62,10 @@ func Connect(ctx context.Context, address string) (*Client, error) {
 		return nil, err
 	}
 	c.authority = settings.Authority
+	if len(settings.Tenants) > 0 {
+		c.tenant = settings.Tenants[0].ID
+		c.issuer = settings.Tenants[0].Issuer
+	}
 	if ahead := time.Until(settings.Now); ahead.Abs() > maxSkew {
 		c.ahead = ahead
 	}
@@ -68,8 +78,10 @@ func (c *Client) Authority() string { return c.authority }
 // Directory returns the fake's directory at the time of Connect.
 func (c *Client) Directory() directory.Directory { return c.directory }
 
-// Issuer returns the issuer of a tenant.
-func (c *Client) Issuer(tenantID string) string { return c.authority + "/" + tenantID + "/v2.0" }
+// Issuer returns the issuer of a tenant. The issuers of a fake differ in the tenant's ID alone.
+func (c *Client) Issuer(tenantID string) string {
+	return strings.ReplaceAll(c.issuer, c.tenant, tenantID)
+}
 
 // Mint makes a token. Its times follow the clock of this machine, even if the fake's clock is set
 // to another time. Edit cannot be sent: use Claims.

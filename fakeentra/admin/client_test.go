@@ -17,7 +17,12 @@ import (
 
 func connect(t *testing.T) (*fakeentra.Fake, *admin.Client) {
 	t.Helper()
-	fake, err := fakeentra.New(fakeentra.Config{})
+	return connectTo(t, fakeentra.Config{})
+}
+
+func connectTo(t *testing.T, config fakeentra.Config) (*fakeentra.Fake, *admin.Client) {
+	t.Helper()
+	fake, err := fakeentra.New(config)
 	require.NoError(t, err)
 	api := httptest.NewServer(admin.Handler(fake))
 	t.Cleanup(api.Close)
@@ -53,6 +58,15 @@ func TestClientMintsTokens(t *testing.T) {
 	assert.ErrorContains(t, err, "no user missing@example.com")
 	_, err = client.Mint(fakeentra.Token{Edit: func(map[string]any) {}})
 	assert.ErrorContains(t, err, "use Claims in place of Edit")
+}
+
+// The issuers of External ID have a host of their own.
+func TestClientKnowsIssuers(t *testing.T) {
+	t.Parallel()
+	fake, client := connectTo(t, fakeentra.Config{Cloud: fakeentra.ExternalID})
+	for _, tenant := range []string{fake.Tenant().ID, "5a1e0001-0000-4000-8000-00000000ffff"} {
+		assert.Equal(t, fake.Issuer(tenant), client.Issuer(tenant))
+	}
 }
 
 // TestClientFollowsThisClock mints at a fake whose clock is set. The token is good now.

@@ -61,7 +61,7 @@ var mayImport = map[string][]string{
 	"client/cmd/mcp-entra-client": {"client/..."},
 
 	"fakeentra":           {"fakeentra/..."},
-	"fakeentra/directory": {"fakeentra/fault"},
+	"fakeentra/directory": {"fakeentra/fault", "fakeentra/internal/differences"},
 	"fakeentra/fault":     {"fakeentra/aadsts", "fakeentra/endpoint"},
 	"fakeentra/admin": {
 		"fakeentra",
@@ -82,6 +82,7 @@ var mayImport = map[string][]string{
 	},
 	"fakeentra/cmd/fakeentra": {"fakeentra/..."},
 
+	"fakeentra/internal/differences": {"fakeentra/internal/verify/document"},
 	"fakeentra/internal/verify": {
 		"fakeentra", "fakeentra/directory", "fakeentra/useragent", "fakeentra/internal/verify/...",
 	},

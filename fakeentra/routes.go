@@ -112,6 +112,9 @@ func (f *Fake) serve(w *bufferedResponse, r *http.Request) {
 	} else {
 		f.routes().ServeHTTP(w, r)
 	}
+	if len(f.directory.Differences) > 0 {
+		differ(f.directory.Differences, w, r)
+	}
 }
 
 // writeError answers with the JSON body of an error.

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"mcpentra/fakeentra/internal/differences"
 )
 
 // Check returns the mistakes in a directory. They are those that Entra ID refuses in a
@@ -40,6 +42,12 @@ func (d *Directory) inspect() *checker {
 	}
 	for i := range d.Resources {
 		c.resource(fmt.Sprintf("resources[%d]", i), &d.Resources[i])
+	}
+	for i, name := range d.Differences {
+		if !differences.Known(name) {
+			c.add(fmt.Sprintf("differences[%d]", i), "directory: differences: unknown fact %q; want one of %q",
+				name, differences.Names())
+		}
 	}
 	return c
 }

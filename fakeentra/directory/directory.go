@@ -20,6 +20,8 @@ type Directory struct {
 	Resources []App `yaml:"resources"`
 	// GraphPageSize is the number of entries of a page of Graph without $top. 0 means 10.
 	GraphPageSize int `yaml:"graphPageSize"`
+	// Differences are the facts that this fake breaks, for the tests of fakeentra verify.
+	Differences []string `yaml:"differences"`
 }
 
 // A Tenant is one organization.

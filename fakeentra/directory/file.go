@@ -20,13 +20,20 @@ type File struct {
 	Resources     []App         `yaml:"resources"`
 	GraphPageSize int           `yaml:"graphPageSize"`
 	Faults        []fault.Fault `yaml:"faults"`
+	// Differences are for the tests of fakeentra verify. See Directory.
+	Differences []string `yaml:"differences"`
 
 	warnings []error `yaml:"-"`
 }
 
 // Directory returns the directory in the file.
 func (f *File) Directory() Directory {
-	return Directory{Tenants: f.Tenants, Resources: f.Resources, GraphPageSize: f.GraphPageSize}
+	return Directory{
+		Tenants:       f.Tenants,
+		Resources:     f.Resources,
+		GraphPageSize: f.GraphPageSize,
+		Differences:   f.Differences,
+	}
 }
 
 // Example is a directory file with every key, each with an explanation.

@@ -92,7 +92,7 @@ func TestMistakesHaveLines(t *testing.T) {
 		{"tenant: []", `d.yaml:1: unknown key "tenant"; perhaps "tenants"`},
 		{
 			"faults: []\ncolour: red",
-			`d.yaml:2: unknown key "colour"; want one of faults, graphPageSize, resources, tenants`,
+			`d.yaml:2: unknown key "colour"; want one of differences, faults, graphPageSize, resources, tenants`,
 		},
 		{"tenants: []\ntenants: []", "d.yaml:2: the key \"tenants\" appears twice"},
 		{

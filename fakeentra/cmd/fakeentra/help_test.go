@@ -12,7 +12,7 @@ import (
 func TestHelpMatchesSnapshot(t *testing.T) {
 	t.Parallel()
 	text := ""
-	for _, name := range []string{"", "visit", "directory", "health", "verify"} {
+	for _, name := range []string{"", "visit", "directory", "health", "verify", "record"} {
 		arguments := []string{"--help"}
 		if name != "" {
 			arguments = []string{name, "--help"}

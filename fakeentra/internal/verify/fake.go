@@ -50,3 +50,15 @@ func isMicrosoft(authority string) bool {
 	_, found := hosts[strings.TrimPrefix(authority, "https://")]
 	return found
 }
+
+// Origins returns the schemes and hosts at which a program reaches an authority and Graph.
+func Origins(authority, graph string) []string {
+	origins := []string{authority}
+	if graph != authority {
+		origins = append(origins, graph)
+	}
+	if isMicrosoft(authority) && cloudOf(authority) == fakeentra.PublicCloud {
+		origins = append(origins, "https://login.windows.net", "https://login.microsoft.com", "https://sts.windows.net")
+	}
+	return origins
+}

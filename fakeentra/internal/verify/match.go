@@ -60,12 +60,23 @@ func isSimilarRequest(ours, theirs *recording.Exchange) bool {
 	otherPath, otherQuery, _ := strings.Cut(theirs.URL, "?")
 	params := parameters(query, ours.Form)
 	others := parameters(otherQuery, theirs.Form)
+	if params.Get("grant_type") == "client_credentials" { // MSAL adds scopes that have no effect
+		others.Set("scope", withoutOIDC(others.Get("scope")))
+	}
 	for _, name := range decisive {
 		if params.Get(name) != others.Get(name) {
 			return false
 		}
 	}
 	return strings.EqualFold(path, otherPath)
+}
+
+// withoutOIDC removes the scopes of OpenID Connect.
+func withoutOIDC(scope string) string {
+	names := slices.DeleteFunc(strings.Fields(scope), func(name string) bool {
+		return slices.Contains([]string{"openid", "profile", "email", "offline_access"}, name)
+	})
+	return strings.Join(names, " ")
 }
 
 func parameters(query string, form []recording.Field) url.Values {

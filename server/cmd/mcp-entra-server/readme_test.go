@@ -88,6 +88,11 @@ var elsewhere = map[string]string{
 
 	"fakeentra verify --tenant contoso.onmicrosoft.com --tier 0": "it needs the internet; TestVerify",
 	"fakeentra verify --env verify.env --report report.md":       "the reader has the tenant; TestVerify",
+	"fakeentra record traffic.jsonl --ca-file record-ca.pem":     "TestRecord",
+	"fakeentra verify --recording traffic.jsonl":                 "TestRecord",
+	"curl --proxy http://localhost:8402 --cacert record-ca.pem " +
+		"https://login.microsoftonline.com/common/discovery/v2.0/keys": "it needs the internet",
+	"HTTPS_PROXY=http://localhost:8402 SSL_CERT_FILE=record-ca.pem ./my-program": "the reader has the program",
 	"fakeentra verify --env verify.env --tier 2":                 "the reader has the tenant",
 
 	"mcp-entra-server keys rotate":                "keys.txt",

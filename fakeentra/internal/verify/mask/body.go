@@ -15,9 +15,10 @@ func (s *scope) value(v *document.Value, name, where string) *document.Value {
 	case document.Object:
 		masked.Members = nil
 		for _, member := range v.Members {
-			inside := strings.TrimPrefix(where+"."+member.Name, ".")
+			name := memberName(member.Name)
+			inside := strings.TrimPrefix(where+"."+name, ".")
 			masked.Members = append(masked.Members, document.Member{
-				Name:  memberName(member.Name),
+				Name:  name,
 				Value: s.value(member.Value, member.Name, inside),
 			})
 		}
@@ -38,7 +39,7 @@ func (s *scope) value(v *document.Value, name, where string) *document.Value {
 
 // memberNames match the names of members that Microsoft's documents use. Any other may be a value,
 // such as the ID of a group.
-var memberNames = regexp.MustCompile(`^[@A-Za-z_][\w.@#-]{0,80}$`)
+var memberNames = regexp.MustCompile(`^[@A-Za-z_$][\w.@#$-]{0,80}$`)
 
 func memberName(name string) string {
 	if memberNames.MatchString(name) && !guids.MatchString(name) && !emails.MatchString(name) {
@@ -56,6 +57,8 @@ func (s *scope) string(text, name, where string) string {
 		return s.scopes(text, where)
 	case name == "error" || name == "code" && strings.HasPrefix(where, "body error."):
 		return s.text(text, where)
+	case numbers[name] && digits.MatchString(text):
+		return text
 	case members[name]:
 		return s.text(text, where)
 	case isGUID(text):

@@ -130,7 +130,8 @@ func (s *scope) query(before, where string, query url.Values) string {
 	var text strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		for _, value := range query[name] {
-			text.WriteString(before + name + "=" + s.parameter(name, value, where+" "+name))
+			plain := memberName(name)
+			text.WriteString(before + plain + "=" + s.parameter(name, value, where+" "+plain))
 			before = "&"
 		}
 	}
@@ -149,7 +150,8 @@ func (s *scope) form(raw Raw) []recording.Field {
 	var fields []recording.Field
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		for _, value := range params[name] {
-			fields = append(fields, recording.Field{Name: name, Value: s.parameter(name, value, "form "+name)})
+			plain := memberName(name)
+			fields = append(fields, recording.Field{Name: plain, Value: s.parameter(name, value, "form "+plain)})
 		}
 	}
 	return fields
@@ -249,7 +251,8 @@ func (s *scope) ordered(query string) string {
 		if err != nil {
 			plain = value
 		}
-		parts[i] = name + "=" + s.parameter(name, plain, "redirect "+name)
+		known := memberName(name)
+		parts[i] = known + "=" + s.parameter(name, plain, "redirect "+known)
 	}
 	return strings.Join(parts, "&")
 }

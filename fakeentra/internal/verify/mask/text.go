@@ -19,6 +19,7 @@ var (
 	emails    = regexp.MustCompile(`[\w.+#-]+@[\w-]+(\.[\w-]+)+`)
 	addresses = regexp.MustCompile(`\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b`)
 	opaques   = regexp.MustCompile(`[A-Za-z0-9_+=-]{20,}`)
+	digits    = regexp.MustCompile(`^\d{1,8}$`)
 	digit     = regexp.MustCompile(`\d`)
 	letter    = regexp.MustCompile(`[A-Za-z]`)
 	quotes    = regexp.MustCompile(`'([^']*)'`)
@@ -27,6 +28,7 @@ var (
 	// The names in sentences that have no quotation marks.
 	inParentheses = regexp.MustCompile(`('|\])\(([^()]*)\)`)
 	named         = regexp.MustCompile(`\bnamed ([^'].*?)( was not found|\. )`)
+	ofApplication = regexp.MustCompile(`\bthe application ([^'(]+) \(`)
 	ofDirectory   = regexp.MustCompile(`\bin the (\S+) directory\b`)
 	ofScope       = regexp.MustCompile(`\b(The scope|Scope) (.+?) is not valid`)
 	hosts         = regexp.MustCompile(`\b(https?|api)://([\w.-]+(:\d+)?)`)
@@ -98,7 +100,7 @@ func (s *scope) names(text, where string) string {
 		}
 		return "'" + s.place("name", inner, where) + "'"
 	})
-	for _, one := range []*regexp.Regexp{inParentheses, named, ofDirectory, ofScope} {
+	for _, one := range []*regexp.Regexp{inParentheses, named, ofApplication, ofDirectory, ofScope} {
 		text = one.ReplaceAllStringFunc(text, func(value string) string {
 			match := one.FindStringSubmatch(value)
 			inner := match[1]

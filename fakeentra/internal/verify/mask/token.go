@@ -53,9 +53,10 @@ func decoded(text string) (part, bool) {
 func (s *scope) claims(object *document.Value, where string, issued int64) *document.Value {
 	masked := &document.Value{Kind: document.Object}
 	for _, member := range object.Members {
+		name := memberName(member.Name)
 		masked.Members = append(masked.Members, document.Member{
-			Name:  memberName(member.Name),
-			Value: s.claim(member.Value, member.Name, where+member.Name, issued),
+			Name:  name,
+			Value: s.claim(member.Value, member.Name, where+name, issued),
 		})
 	}
 	return masked

@@ -123,7 +123,8 @@ address that cannot be used.`,
 	flags.BoolVar(&options.expose, "expose", false, "allow an address that other machines can reach")
 	flags.BoolVar(&options.quiet, "quiet", false, "do not log requests")
 	command.SetFlagErrorFunc(flagError)
-	command.AddCommand(newVisitCommand(), newDirectoryCommand(), newHealthCommand(), newVerifyCommand(), newRecordCommand())
+	command.AddCommand(newVisitCommand(), newDirectoryCommand(), newHealthCommand())
+	command.AddCommand(newVerifyCommand(), newRecordCommand())
 	command.CompletionOptions.HiddenDefaultCmd = true
 	return command
 }

@@ -177,7 +177,7 @@ func (o verifyOptions) compareTenant(
 			count++
 		}
 	}
-	if err := o.confirm(settings, count, tier); err != nil {
+	if err := o.confirm(ctx, settings, count, tier); err != nil {
 		return nil, report.Head{}, err
 	}
 	tenant := verify.NewSide(client, settings.authority, settings.graph, settings.Settings)
@@ -214,8 +214,8 @@ func (o verifyOptions) pace(count int) verify.Pace {
 }
 
 // confirm names the tenant and asks. Without a terminal and --yes it refuses.
-func (o verifyOptions) confirm(settings tenantSettings, count, tier int) error {
-	fmt.Fprintf(os.Stderr, "verify: %d requests of tiers 0 to %d to %s, tenant %s, with a pause of %s between them.\n",
+func (o verifyOptions) confirm(ctx context.Context, settings tenantSettings, count, tier int) error {
+	fmt.Fprintf(os.Stderr, "verify: %d requests up to tier %d to %s, tenant %s, with a pause of %s between them.\n",
 		count, tier, settings.authority, settings.Tenant, o.pause)
 	fmt.Fprintln(os.Stderr, "verify: they change nothing, and appear in the sign-in log of the tenant.")
 	switch {
@@ -225,10 +225,18 @@ func (o verifyOptions) confirm(settings tenantSettings, count, tier int) error {
 		return errors.New("there is no terminal to ask at; add --yes to go on")
 	}
 	fmt.Fprint(os.Stderr, "Go on? [y/N] ")
-	answer, err := bufio.NewReader(io.LimitReader(os.Stdin, 100)).ReadString('\n')
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	if err != nil || answer != "y" && answer != "yes" {
-		return errors.New("no request was sent, because the answer was not y")
+	answered := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(io.LimitReader(os.Stdin, 100)).ReadString('\n') // an error means no
+		answered <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case answer := <-answered:
+		if answer != "y" && answer != "yes" {
+			return errors.New("no request was sent, because the answer was not y")
+		}
+		return nil
+	case <-ctx.Done():
+		return errors.New("interrupted; no request was sent")
 	}
-	return nil
 }

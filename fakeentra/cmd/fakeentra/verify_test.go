@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -73,4 +75,39 @@ func TestVerifyRefuses(t *testing.T) {
 		})
 	}
 	assert.Empty(t, fake.Journal().Entries(journal.Filter{}), "no request was sent")
+}
+
+// A drift is exit status 1. An interrupted run still prints the facts that it compared.
+func TestVerifyDrift(t *testing.T) {
+	t.Parallel()
+	config := fakeentra.Config{Directory: directory.Default()}
+	config.Directory.Differences = []string{"page-zero-client: status"}
+	fake := fakeentra.NewServer(config)
+	t.Cleanup(fake.Close)
+	env := verifyEnv(t, fake.URL)
+	status, stderr := runProgram(t, "verify", "--env", env, "--tier", "0", "--pause", "0s", "--yes", "--quiet")
+	assert.Equal(t, exitNo, status, stderr)
+	assert.Contains(t, stderr, "1 facts differ")
+}
+
+func TestVerifyInterrupted(t *testing.T) {
+	t.Parallel()
+	fake := fakeentra.NewServer(fakeentra.Config{})
+	t.Cleanup(fake.Close)
+	command := exec.CommandContext(t.Context(), "fakeentra", "verify", "--env", verifyEnv(t, fake.URL), "--tier", "0",
+		"--pause", "1h", "--yes")
+	stderr, err := command.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	lines := bufio.NewScanner(stderr)
+	last := ""
+	for lines.Scan() {
+		last = lines.Text()
+		if strings.Contains(last, "request 1 of") {
+			require.NoError(t, command.Process.Signal(os.Interrupt))
+		}
+	}
+	require.Error(t, command.Wait())
+	assert.Equal(t, exitUsage, command.ProcessState.ExitCode())
+	assert.Contains(t, last, "interrupted")
 }

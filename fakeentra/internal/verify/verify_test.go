@@ -13,9 +13,12 @@ import (
 
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/endpoint"
+	"mcpentra/fakeentra/fault"
 	"mcpentra/fakeentra/internal/verify"
 	"mcpentra/fakeentra/internal/verify/compare"
 	"mcpentra/fakeentra/internal/verify/facts"
+	"mcpentra/fakeentra/journal"
 	"mcpentra/fakeentra/useragent"
 )
 
@@ -156,4 +159,42 @@ func TestFactsAreComplete(t *testing.T) {
 	for name := range names {
 		assert.True(t, judged[name], "%s has no fact", name)
 	}
+}
+
+// The tenant can be named by a domain. The fake is then named by its domain, too.
+func TestTenantByDomain(t *testing.T) {
+	t.Parallel()
+	server := otherFake(t, otherDirectory())
+	requests, all := list(t)
+	settings := verify.Settings{Tenant: "fabrikam.example"}
+	fake, pace, err := verify.NewFake(server.URL, settings)
+	require.NoError(t, err)
+	tenant := verify.NewSide(server.Client(), server.URL, server.URL, settings)
+	theirs := verify.Ask(t.Context(), requests, tenant, 0, verify.Pace{})
+	for _, result := range verify.Judge(all, verify.Ask(t.Context(), requests, fake, 0, pace), theirs) {
+		assert.NotEqual(t, compare.Drift, result.Verdict, "%s: %s", result.Name(), result.Tenant)
+	}
+}
+
+// A run ends when the tenant throttles. The facts that need later requests are not judged.
+func TestThrottlingEndsTheRun(t *testing.T) {
+	t.Parallel()
+	server := otherFake(t, otherDirectory())
+	require.NoError(t, server.Inject(fault.Fault{On: endpoint.Token, Status: http.StatusTooManyRequests}))
+	requests, all := list(t)
+	settings := verify.Settings{Tenant: otherTenant}
+	fake, pace, err := verify.NewFake(server.URL, settings)
+	require.NoError(t, err)
+	tenant := verify.NewSide(server.Client(), server.URL, server.URL, settings)
+	theirs := verify.Ask(t.Context(), requests, tenant, 0, verify.Pace{})
+	verdicts := map[compare.Verdict]int{}
+	for _, result := range verify.Judge(all, verify.Ask(t.Context(), requests, fake, 0, pace), theirs) {
+		verdicts[result.Verdict]++
+		if result.Request == "token-get" {
+			assert.Contains(t, result.Reason, "throttles")
+		}
+	}
+	assert.NotZero(t, verdicts[compare.Same])
+	assert.Zero(t, verdicts[compare.Drift])
+	assert.Len(t, server.Journal().Entries(journal.Filter{Endpoint: endpoint.Token}), 1, "no request follows")
 }

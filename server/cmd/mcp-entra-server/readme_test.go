@@ -93,7 +93,7 @@ var elsewhere = map[string]string{
 	"curl --proxy http://localhost:8402 --cacert record-ca.pem " +
 		"https://login.microsoftonline.com/common/discovery/v2.0/keys": "it needs the internet",
 	"HTTPS_PROXY=http://localhost:8402 SSL_CERT_FILE=record-ca.pem ./my-program": "the reader has the program",
-	"fakeentra verify --env verify.env --tier 2":                 "the reader has the tenant",
+	"fakeentra verify --env verify.env --tier 2":                                 "the reader has the tenant",
 
 	"mcp-entra-server keys rotate":                "keys.txt",
 	"mcp-entra-server keys prune":                 "keys.txt",

@@ -164,6 +164,11 @@ func (s *scope) parameter(name, value, where string) string {
 		return ""
 	case name == "scope":
 		return s.scopes(value, where)
+	case name == "authorization_endpoint":
+		if u, err := url.Parse(value); err == nil {
+			return s.address(u)
+		}
+		return s.repeated("secret", value, where)
 	case parameters[name]:
 		return s.text(value, where)
 	case isGUID(value):

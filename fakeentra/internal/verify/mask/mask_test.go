@@ -70,7 +70,8 @@ func TestNothingOfATenantRemains(t *testing.T) {
 	t.Parallel()
 	success := post(secretForm(), 200, `{"token_type":"Bearer","scope":"api://`+clientID+
 		`/tool.secret","access_token":"`+jwt(`{"aud":"https://contoso-internal.example",`+
-		`"iss":"https://sts.windows.net/`+tenantID+`/","name":"Pat O'Neil","upn":"pat@fabrikam.example","ipaddr":"203.0.113.7","tid":"`+tenantID+
+		`"iss":"https://sts.windows.net/`+tenantID+`/","name":"Pat O'Neil",`+
+		`"upn":"pat@fabrikam.example","ipaddr":"203.0.113.7","tid":"`+tenantID+
 		`","iat":1700000000,"exp":1700003900,"scp":"tool.secret"}`)+`","refresh_token":"the-refresh-token",`+
 		`"`+tenantID+`":"a member named by an ID"}`)
 	success.Header.Set("Set-Cookie", "esctx=the-cookie")

@@ -31,6 +31,7 @@ var (
 	ofApplication = regexp.MustCompile(`\bthe application ([^'(]+) \(`)
 	ofDirectory   = regexp.MustCompile(`\bin the (\S+) directory\b`)
 	ofScope       = regexp.MustCompile(`\b(The scope|Scope) (.+?) is not valid`)
+	ofTenant      = regexp.MustCompile(`\{authority\}/[\w-]+(\.[\w-]+)+`)
 	hosts         = regexp.MustCompile(`\b(https?|api)://([\w.-]+(:\d+)?)`)
 )
 
@@ -64,6 +65,13 @@ func (s *scope) text(text, where string) string {
 		}
 		return s.place("host", address, where)
 	})
+	text = ofTenant.ReplaceAllStringFunc(text, func(value string) string {
+		domain := strings.TrimPrefix(value, "{authority}/")
+		if segments[domain] {
+			return value
+		}
+		return "{authority}/" + s.place("name", domain, where)
+	})
 	return opaques.ReplaceAllStringFunc(text, func(value string) string {
 		if digit.MatchString(value) && letter.MatchString(value) {
 			return s.place("secret", value, where)
@@ -92,7 +100,7 @@ func (s *scope) origins(text string) string {
 func (s *scope) names(text, where string) string {
 	text = quotes.ReplaceAllStringFunc(text, func(value string) string {
 		inner := strings.Trim(value, "'")
-		if quoted[inner] || isMask(inner) || inner == "" {
+		if quoted[inner] || isMask(inner) {
 			return value
 		}
 		if strings.HasPrefix(inner, "https://learn.microsoft.com/") || strings.Contains(inner, "graph.microsoft.com") {

@@ -15,7 +15,7 @@ var segments = set(
 var parameters = set(
 	"grant_type", "response_type", "response_mode", "prompt", "code_challenge_method", "api-version",
 	"client_assertion_type", "requested_token_use", "client_info", "error", "error_subcode", "error_uri",
-	"error_description", "admin_consent", "x-client-SKU", "authorization_endpoint",
+	"error_description", "admin_consent", "x-client-SKU",
 )
 
 // members are the members of JSON answers whose texts stay, apart from the IDs, times and names in

@@ -266,7 +266,7 @@ func callbackClosedOnce(ctx context.Context, p *bench.Probe) error {
 		open.Store(nil) // The last request counts.
 		for _, sent := range l.Authorizations(l.Authority()) {
 			redirect, ok := loopbackURL(sent.Query.Get("redirect_uri"))
-			if ok && listens(request.Context(), redirect.Host) {
+			if ok && staysOpen(request.Context(), redirect.Host) {
 				open.Store(&redirect.Host)
 			}
 		}
@@ -312,6 +312,26 @@ func callbackLoopback(ctx context.Context, p *bench.Probe) error {
 		)
 	}
 	return nil
+}
+
+// closingTime is the time that a busy client gets to close its listener.
+const closingTime = 2 * time.Second
+
+// staysOpen reports whether an address takes connections until the end of closingTime.
+func staysOpen(ctx context.Context, address string) bool {
+	end := time.After(closingTime)
+	again := time.NewTicker(closingTime / 20)
+	defer again.Stop()
+	for listens(ctx, address) {
+		select {
+		case <-again.C:
+		case <-end:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return false
 }
 
 // listens reports whether a TCP connection to the address succeeds.

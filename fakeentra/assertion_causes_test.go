@@ -98,7 +98,7 @@ func TestForeignTokenWithListOfScopes(t *testing.T) {
 // The token of a managed identity is a credential like a foreign token.
 func TestManagedIdentityAsFederatedCredential(t *testing.T) {
 	t.Parallel()
-	const identity = "5a1e0006-0000-4000-8000-000000000001"
+	const identity = "5a1e0010-0000-4000-8000-000000000001"
 	d := changed(func(t *directory.Tenant) { t.Apps[0].FederatedCredentials = trusting(ownIssuer, identity) })
 	present := func(changes map[string]any) answer {
 		claims := map[string]any{"sub": identity, "oid": identity, "aud": directory.FederatedAudience}

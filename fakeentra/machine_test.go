@@ -29,8 +29,8 @@ import (
 
 const (
 	imds         = "http://169.254.169.254"
-	hostID       = "5a1e0006-0000-4000-8000-0000000000ff" // principal of the default identity
-	deploymentID = "5a1e0006-0000-4000-8000-000000000002"
+	hostID       = "5a1e0010-0000-4000-8000-0000000000ff" // principal of the default identity
+	deploymentID = "5a1e0010-0000-4000-8000-000000000002"
 	deployment   = "/subscriptions/5a1e0007-0000-4000-8000-000000000001/resourceGroups/tools/providers/" +
 		"Microsoft.ManagedIdentity/userAssignedIdentities/deployment"
 )
@@ -40,13 +40,13 @@ func withIdentities() directory.Directory {
 	return changed(func(t *directory.Tenant) {
 		t.ManagedIdentities = append(t.ManagedIdentities, directory.ManagedIdentity{
 			ID:          deploymentID,
-			ObjectID:    "5a1e0006-0000-4000-8000-0000000000fe",
+			ObjectID:    "5a1e0010-0000-4000-8000-0000000000fe",
 			DisplayName: "Deployment",
 			ResourceID:  deployment,
 		})
 		t.Apps[1].Roles = []directory.Role{{Value: "deploy"}}
 		t.Apps[1].Assignments = []directory.Assignment{
-			{Principal: "5a1e0006-0000-4000-8000-0000000000fe", Role: "deploy"},
+			{Principal: "5a1e0010-0000-4000-8000-0000000000fe", Role: "deploy"},
 		}
 	})
 }
@@ -123,7 +123,7 @@ func TestManagedIdentitySelection(t *testing.T) {
 		newPath  = "/msi/token?api-version=2019-08-01"
 		oldPath  = "/MSI/token?api-version=2017-09-01"
 	)
-	const principal = "5a1e0006-0000-4000-8000-0000000000fe"
+	const principal = "5a1e0010-0000-4000-8000-0000000000fe"
 	fake := newFake(t, fakeentra.Config{Directory: withIdentities(), IdentityHeader: "s"})
 	for _, test := range []struct {
 		path   string
@@ -285,7 +285,7 @@ func TestMSALManagedIdentity(t *testing.T) {
 	for _, id := range []managedidentity.ID{
 		managedidentity.SystemAssigned(),
 		managedidentity.UserAssignedClientID(deploymentID),
-		managedidentity.UserAssignedObjectID("5a1e0006-0000-4000-8000-0000000000fe"),
+		managedidentity.UserAssignedObjectID("5a1e0010-0000-4000-8000-0000000000fe"),
 		managedidentity.UserAssignedResourceID(deployment),
 	} {
 		client, err := managedidentity.New(id, managedidentity.WithHTTPClient(fake.Client()))

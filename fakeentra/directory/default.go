@@ -9,7 +9,7 @@ const (
 	DefaultClientSecret = "fake-secret-of-the-fake-tenant"
 	DefaultAPIID        = "5a1e0003-0000-4000-8000-000000000001"
 	DefaultAPISecret    = "fake-secret-of-the-fake-api"
-	DefaultIdentityID   = "5a1e0006-0000-4000-8000-000000000001"
+	DefaultIdentityID   = "5a1e0010-0000-4000-8000-000000000001"
 	DefaultUserID       = "5a1e0004-0000-4000-8000-000000000001"
 	DefaultUser         = "AdeleV@contoso.onmicrosoft.com"
 )
@@ -49,7 +49,7 @@ func Default() Directory {
 		},
 		ManagedIdentities: []ManagedIdentity{{
 			ID:             DefaultIdentityID,
-			ObjectID:       "5a1e0006-0000-4000-8000-0000000000ff",
+			ObjectID:       "5a1e0010-0000-4000-8000-0000000000ff",
 			DisplayName:    "MCP host",
 			SystemAssigned: true,
 		}},

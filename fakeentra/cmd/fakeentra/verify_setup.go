@@ -12,7 +12,7 @@ az ad sp create --id "$APP" --output none
 # Tokens of version 2, an identifier URI and one scope.
 az rest --method PATCH --url "https://graph.microsoft.com/v1.0/applications(appId='$APP')" \
   --headers Content-Type=application/json --body '{"api": {"requestedAccessTokenVersion": 2,
-  "oauth2PermissionScopes": [{"id": "5a1e0006-0000-4000-8000-000000000001", "value": "access_as_user", "type": "User",
+  "oauth2PermissionScopes": [{"id": "5a1e0010-0000-4000-8000-000000000001", "value": "access_as_user", "type": "User",
   "isEnabled": true, "adminConsentDisplayName": "Access as the user", "adminConsentDescription": "Access as the user",
   "userConsentDisplayName": "Access as the user", "userConsentDescription": "Access as the user"}]}}'
 az ad app update --id "$APP" --identifier-uris "api://$APP"

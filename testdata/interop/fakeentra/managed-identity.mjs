@@ -21,7 +21,7 @@ assert.equal(claims(byClientID.token).azp, IDENTITY);
 done('by client ID');
 
 await assert.rejects(
-  new ManagedIdentityCredential({ clientId: '5a1e0006-0000-4000-8000-00000000dead' }).getToken(scope),
+  new ManagedIdentityCredential({ clientId: '5a1e0010-0000-4000-8000-00000000dead' }).getToken(scope),
   /No User Assigned or Delegated Managed Identity found|invalid|400/i,
 );
 done('an unknown identity');

@@ -118,6 +118,44 @@ func TestIdenticalFakeHasNoDrift(t *testing.T) {
 	assert.Empty(t, drifts(t, compareWith(t, server, server.Client())))
 }
 
+// An app without the settings of --setup answers some requests with another error. The facts of
+// these requests are not judged, and no other fact is drift.
+func TestOtherSettingsAreNoDrift(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*directory.Tenant, *directory.App){
+		"web app": func(_ *directory.Tenant, app *directory.App) {
+			app.Web = []string{"http://localhost:8000/auth/callback"}
+			app.PublicClient = nil
+		},
+		"no redirect URI":      func(_ *directory.Tenant, app *directory.App) { app.PublicClient = nil },
+		"no identifier URI":    func(_ *directory.Tenant, app *directory.App) { app.IdentifierURIs = nil },
+		"no public flows":      func(_ *directory.Tenant, app *directory.App) { app.AllowPublicFlows = false },
+		"version 1":            func(_ *directory.Tenant, app *directory.App) { app.TokenVersion = 1 },
+		"no consent":           func(_ *directory.Tenant, app *directory.App) { app.Consented = nil },
+		"consent of admins":    func(tenant *directory.Tenant, _ *directory.App) { tenant.NoUserConsent = true },
+		"assignment required":  func(_ *directory.Tenant, app *directory.App) { app.AssignmentRequired = true },
+		"no service principal": func(_ *directory.Tenant, app *directory.App) { app.NoServicePrincipal = true },
+		"multi-tenant":         func(_ *directory.Tenant, app *directory.App) { app.MultiTenant = true },
+		"no permissions": func(_ *directory.Tenant, app *directory.App) {
+			app.Permissions = []string{"openid"}
+		},
+		"second factor": func(tenant *directory.Tenant, _ *directory.App) {
+			tenant.Policies = []directory.Policy{{Name: "all users", Require: directory.RequireMFA}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			other := otherDirectory()
+			change(&other.Tenants[0], &other.Tenants[0].Apps[0])
+			server := otherFake(t, other)
+			for _, result := range compareWith(t, server, server.Client()) {
+				assert.NotEqual(t, compare.Drift, result.Verdict,
+					"%s\n  fake:   %s\n  tenant: %s", result.Name(), result.Fake, result.Tenant)
+			}
+		})
+	}
+}
+
 // The facts with high confidence hold for the fake. So the fake, the facts and the documents of
 // testdata/entra agree.
 func TestFactsHoldForTheFake(t *testing.T) {

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,23 +74,40 @@ func Judge(fact facts.Fact, fake, tenant *recording.Exchange) Result {
 	return result
 }
 
+// settingsErrors are the errors of an app registration or a tenant that lacks the settings of
+// fakeentra verify --setup. They say nothing about the rule that a request tries.
+var settingsErrors = []int{
+	50011,   // another redirect URI
+	50105,   // the person is not assigned to the app
+	50194,   // another audience
+	65001,   // no consent
+	90094,   // consent of an administrator is needed
+	500011,  // another identifier URI
+	500113,  // no redirect URI
+	500131,  // an assertion for another audience
+	650052,  // no service principal of the API
+	650053,  // another scope
+	650057,  // another list of permissions
+	700025,  // a public client
+	7000218, // a confidential client
+	7000229, // no service principal
+}
+
 // incomparable says why a fact cannot be judged from two answers. It is empty if it can.
 func incomparable(fact facts.Fact, fake, tenant *recording.Exchange) string {
 	ours := Number(fake)
 	theirs := Number(tenant)
 	isError := ours != 0 && theirs != 0
+	isOfSettings := slices.Contains(settingsErrors, theirs) && ours != theirs
 	switch {
-	case ours == 0 && theirs != 0 && fake.Status < 400:
+	case ours == 0 && theirs != 0 && fake.Status < 400, isOfSettings:
 		return fmt.Sprintf("the tenant refuses with AADSTS%d; "+
 			"fakeentra verify --setup shows the settings it needs", theirs)
 	case isError && ours != theirs && (fact.Aspect == "text" || fact.Aspect == "value error"):
 		return fmt.Sprintf("the tenant answers with another error, AADSTS%d", theirs)
 	}
-	name, isClaims := strings.CutPrefix(fact.Aspect, "claims ")
-	if !isClaims {
-		name, isClaims = strings.CutPrefix(fact.Aspect, "token header ")
-	}
-	if !isClaims {
+	name := tokenOf(fact.Aspect)
+	if name == "" {
 		return ""
 	}
 	version := tenant.Tokens[name].Claims.Member("ver")
@@ -97,6 +115,21 @@ func incomparable(fact facts.Fact, fake, tenant *recording.Exchange) string {
 	if version != nil && wanted != nil && version.Text != wanted.Text {
 		return fmt.Sprintf("the tenant's token has version %s, and the fake's %s; "+
 			"fakeentra verify --setup shows the settings it needs", version.Text, wanted.Text)
+	}
+	return ""
+}
+
+// tokenOf returns the token whose version decides an aspect, or nothing. The member resource of an
+// old answer is among the values, and is the audience of the access token.
+func tokenOf(aspect string) string {
+	for _, prefix := range []string{"claims ", "claim ", "token header "} {
+		if rest, found := strings.CutPrefix(aspect, prefix); found {
+			name, _, _ := strings.Cut(rest, " ")
+			return name
+		}
+	}
+	if aspect == "values" {
+		return "access_token"
 	}
 	return ""
 }

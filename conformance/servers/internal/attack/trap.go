@@ -1,8 +1,10 @@
 package attack
 
 import (
+	"crypto/rand"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -13,7 +15,7 @@ import (
 // in a token. A server on another machine cannot reach the trap; then only its answer to the token
 // counts.
 type Trap struct {
-	URL    string // without a slash at the end
+	URL    string // with a path that cannot be guessed, and without a slash at the end
 	Hits   atomic.Int64
 	server *http.Server
 }
@@ -24,10 +26,16 @@ func NewTrap(document string) (*Trap, error) {
 	if err != nil {
 		return nil, &check.CannotJudge{Reason: "no trap can be started", Err: err}
 	}
-	trap := &Trap{URL: "http://" + listener.Addr().String()}
+	// Other programs may still call the port's last owner. They do not know the name.
+	name := rand.Text()
+	trap := &Trap{URL: "http://" + listener.Addr().String() + "/" + name}
 	trap.server = &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.Contains(r.URL.Path, name) {
+				http.NotFound(w, r)
+				return
+			}
 			trap.Hits.Add(1)
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write([]byte(document))

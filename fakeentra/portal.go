@@ -13,8 +13,9 @@ func forPortal(r *http.Request) bool {
 	if r.URL.Path != "/" && !strings.HasPrefix(r.URL.Path, "/portal/") {
 		return false
 	}
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip"} {
-		if r.Header.Get(name) != "" {
+	for name := range r.Header {
+		switch {
+		case strings.HasPrefix(name, "X-Forwarded-"), name == "Forwarded", name == "Via", name == "X-Real-Ip":
 			return false
 		}
 	}

@@ -206,6 +206,9 @@ func TestStrangersGetNoPages(t *testing.T) {
 		"another host name": {"Host", "fake.example:8400"},
 		"through a proxy":   {"X-Forwarded-For", "203.0.113.7"},
 		"Forwarded":         {"Forwarded", "for=203.0.113.7"},
+		"an empty field":    {"X-Forwarded-For", ""},
+		"a scheme alone":    {"X-Forwarded-Proto", "https"},
+		"Via":               {"Via", "1.1 proxy.example"},
 	} {
 		status, page := b.send(t, http.MethodGet, "/", nil, header...)
 		assert.Equal(t, http.StatusOK, status, name)

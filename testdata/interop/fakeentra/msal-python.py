@@ -35,7 +35,8 @@ def sign_in(**more):
     flow = client.initiate_auth_code_flow(["User.Read"], redirect_uri=REDIRECT, login_hint=ADELE, **more)
     answer = web.get(flow["auth_uri"], allow_redirects=False)
     query = requests.utils.urlparse(answer.headers["Location"]).query
-    returned = {name: requests.utils.unquote(value.replace("+", " ")) for name, value in (part.split("=", 1) for part in query.split("&"))}
+    parts = (part.split("=", 1) for part in query.split("&"))
+    returned = {name: requests.utils.unquote(value.replace("+", " ")) for name, value in parts}
     return client.acquire_token_by_auth_code_flow(flow, returned)
 
 

@@ -12,7 +12,8 @@ const redirect = 'http://localhost:8000/auth/callback';
 const server = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer));
 assert.equal(server.code_challenge_methods_supported, undefined);
 await assert.rejects(
-  oauth.discoveryRequest(issuer, { algorithm: 'oauth2' }).then((answer) => oauth.processDiscoveryResponse(issuer, answer)),
+  oauth.discoveryRequest(issuer, { algorithm: 'oauth2' })
+    .then((answer) => oauth.processDiscoveryResponse(issuer, answer)),
   'Entra ID has no document of RFC 8414',
 );
 done('discovery');

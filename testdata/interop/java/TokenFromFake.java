@@ -17,7 +17,8 @@ class TokenFromFake {
     public static void main(String[] arguments) throws Exception {
         String fake = Optional.ofNullable(System.getenv("FAKE")).orElse("http://localhost:8400");
         String tenant = fake + "/5a1e0001-0000-4000-8000-000000000001";
-        String discovery = send(HttpRequest.newBuilder(URI.create(tenant + "/v2.0/.well-known/openid-configuration")).build());
+        URI document = URI.create(tenant + "/v2.0/.well-known/openid-configuration");
+        String discovery = send(HttpRequest.newBuilder(document).build());
         String form = "grant_type=client_credentials&client_id=5a1e0002-0000-4000-8000-000000000001"
             + "&client_secret=fake-secret-of-the-fake-tenant&scope=api://5a1e0003-0000-4000-8000-000000000001/.default";
         String answer = send(HttpRequest.newBuilder(URI.create(member(discovery, "token_endpoint")))

@@ -92,6 +92,21 @@ func TestAdvisoriesAreReplayed(t *testing.T) {
 	}
 }
 
+// TestEveryTopicHasFix wants a fix for the topic of each check, and no other fixes.
+func TestEveryTopicHasFix(t *testing.T) {
+	t.Parallel()
+	topics := map[string]bool{}
+	for _, rule := range rules() {
+		topics[catalogue.Topic(rule.ID)] = true
+		fix, found := catalogue.FixFor(rule.ID)
+		assert.True(t, found, "%s has no fix for its topic", rule.ID)
+		assert.Regexp(t, `^[A-Z].*\.$`, fix.Change, rule.ID)
+	}
+	for topic := range catalogue.Fixes() {
+		assert.True(t, topics[topic], "there is a fix for %s, and no check of that topic", topic)
+	}
+}
+
 // declaredTests returns the names of all tests of the repository.
 func declaredTests(t *testing.T) map[string]bool {
 	t.Helper()

@@ -11,4 +11,6 @@
 // [Advisory], separated by commas, the software, the weakness, what replays it, and the reason if
 // nothing does. A replay is the name of a Go test, or the ID of a check with the fault of a broken
 // implementation that has the weakness: "check = fault". Semicolons separate the replays.
+//
+// The files in fixes have a [Fix] for each topic, which is the first two segments of a check's ID.
 package catalogue

@@ -104,6 +104,7 @@ var mayImport = map[string][]string{
 	"fakeentra/internal/rules": {"fakeentra/aadsts", "fakeentra/directory"},
 	"fakeentra/internal/state": {"fakeentra/aadsts", "fakeentra/directory", "fakeentra/internal/rules"},
 
+	"conformance/check":     {"conformance/internal/evidence"},
 	"conformance/catalogue": {"conformance/check"},
 	"conformance/report":    {"conformance/check"},
 	"conformance/servers": {
@@ -131,7 +132,10 @@ var mayImport = map[string][]string{
 		"conformance/check", "conformance/internal/inputs", "conformance/servers/internal/bench",
 	},
 	"conformance/servers/internal/bench": {
-		"conformance/check", "conformance/internal/exchange", "conformance/loopback",
+		"conformance/check",
+		"conformance/internal/evidence",
+		"conformance/internal/exchange",
+		"conformance/loopback",
 	},
 	"conformance/servers/internal/broken": {
 		"conformance/check", "conformance/loopback", "conformance/servers/internal/bench",
@@ -147,6 +151,7 @@ var mayImport = map[string][]string{
 	},
 	"conformance/issuers/internal/bench": {
 		"conformance/check",
+		"conformance/internal/evidence",
 		"conformance/internal/exchange",
 		"conformance/issuers/rig",
 		"conformance/loopback",
@@ -168,7 +173,11 @@ var mayImport = map[string][]string{
 		"conformance/check", "conformance/loopback", "conformance/clients/internal/bench",
 	},
 	"conformance/clients/internal/lab": {
-		"conformance/check", "conformance/loopback", "conformance/clients/internal/bench", "fakeentra/...",
+		"conformance/check",
+		"conformance/clients/internal/bench",
+		"conformance/internal/evidence",
+		"conformance/loopback",
+		"fakeentra/...",
 	},
 	"conformance/cmd/mcp-auth-conformance": {"conformance/...", "fakeentra/..."},
 }

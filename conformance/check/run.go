@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"time"
+
+	"mcpentra/conformance/internal/evidence"
 )
 
 // A Bound is a rule, with a func that tries it against one target.
@@ -132,7 +134,11 @@ func (b *Bound) runAt(parent context.Context, revision Revision) Result {
 	result := Result{Rule: b.Rule, Revision: revision}
 	ctx, cancel := context.WithTimeout(parent, b.Timeout)
 	defer cancel()
+	ctx, kept := evidence.Collect(ctx)
+	begun := time.Now()
 	err := withRecovery(func() error { return b.Try(ctx, revision) })
+	result.Duration = time.Since(begun)
+	result.Exchanges, result.Recorded = kept.Exchanges()
 	// A check that ran out of time says nothing about the target, whatever it returned.
 	if ended := parent.Err(); ended != nil {
 		err = &CannotJudge{Reason: "the run was cancelled", Err: ended}

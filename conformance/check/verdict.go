@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // A Mismatch means that the target breaks a rule.
@@ -151,6 +152,13 @@ type Result struct {
 	Verdict  Verdict
 	// Err is the reason of a verdict other than Pass. For Fail, Warn and Note it is a *Mismatch.
 	Err error
+	// Exchanges are the first and the last exchanges of the check, without credentials and bodies.
+	// The checks of a client have one text with a line for each request of the client.
+	Exchanges []string
+	// Recorded is the number of all exchanges.
+	Recorded int
+	// Duration is how long the check took. It is zero if the check was not tried.
+	Duration time.Duration
 }
 
 // Mismatches returns the inputs that break the rule, the worst first.

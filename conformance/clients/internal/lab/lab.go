@@ -42,6 +42,7 @@ type Lab struct {
 	err           error // of the last run
 	sessions      int
 	endedSessions map[string]bool
+	recorded      bool // as evidence of the check
 }
 
 // Bounds. The first three are in bytes: a request's body, the client's output, and a reply of the

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"mcpentra/conformance/clients/internal/bench"
+	"mcpentra/conformance/internal/evidence"
 )
 
 // ErrTimeUp means that the client did not end in time, and its run was cancelled.
@@ -17,6 +18,7 @@ var ErrTimeUp = errors.New("the client did not end in time")
 // Run runs the client in this lab. It returns when the client has ended or its time is up. Err and
 // the record say what happened. The changes change the task.
 func (l *Lab) Run(ctx context.Context, p *bench.Probe, changes ...func(*bench.Task)) {
+	l.recordOnce(ctx)
 	task, err := l.task(p)
 	if err != nil {
 		l.ended(err)
@@ -41,6 +43,16 @@ func (l *Lab) Run(ctx context.Context, p *bench.Probe, changes ...func(*bench.Ta
 	}
 	l.awaitReplies()
 	l.ended(err)
+}
+
+// recordOnce keeps the requests of all runs in this lab as evidence of the check.
+func (l *Lab) recordOnce(ctx context.Context) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.recorded {
+		l.recorded = true
+		evidence.Record(ctx, l.summary)
+	}
 }
 
 // identify gives a client that does not register itself what it needs to sign in.

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/evidence"
 	"mcpentra/conformance/internal/exchange"
 )
 
@@ -89,6 +90,7 @@ func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
 		return nil, &check.CannotJudge{Reason: "the answer cannot be read to its end", Err: err}
 	}
 	p.last = func() string { return p.record(sent, response) }
+	evidence.Record(ctx, p.last)
 	return &Answer{Status: response.StatusCode, Header: response.Header, Body: body}, nil
 }
 

@@ -1,10 +1,13 @@
 package bench
 
 import (
+	"context"
 	"encoding/base64"
 	"net/http"
 	"slices"
 	"strings"
+
+	"mcpentra/conformance/internal/evidence"
 )
 
 // Hide masks a value in all reports of the probe and its clones, as if it were a credential.
@@ -34,6 +37,12 @@ func (p *Probe) hidesNothing(word string) bool {
 	standard := strings.NewReplacer("-", "+", "_", "/").Replace(word)
 	decoded, err := base64.RawStdEncoding.DecodeString(standard)
 	return err != nil || p.secrets.Mask(string(decoded)) == string(decoded)
+}
+
+// answered keeps the description of an exchange for reports.
+func (p *Probe) answered(ctx context.Context, describe func() string) {
+	p.last = describe
+	evidence.Record(ctx, describe)
 }
 
 // record describes an exchange for a report, without credentials and bodies.

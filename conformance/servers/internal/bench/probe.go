@@ -127,7 +127,7 @@ func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
 	if err != nil {
 		return nil, &check.CannotJudge{Reason: "the answer cannot be read to its end", Err: err}
 	}
-	p.last = func() string { return p.record(sent, response) }
+	p.answered(ctx, func() string { return p.record(sent, response) })
 	return &Answer{Status: response.StatusCode, Header: response.Header, Body: body}, nil
 }
 
@@ -145,7 +145,7 @@ func (p *Probe) Stream(ctx context.Context, request Request) (io.ReadCloser, err
 	if err != nil {
 		return nil, &check.CannotJudge{Reason: "the server gives no answer", Err: err}
 	}
-	p.last = func() string { return p.record(sent, response) }
+	p.answered(ctx, func() string { return p.record(sent, response) })
 	if response.StatusCode != http.StatusOK || !isEventStream(response) {
 		_ = response.Body.Close()
 		return nil, nil

@@ -131,7 +131,7 @@ func (p *Probe) Raw(ctx context.Context, text []byte) (*Conversation, error) {
 		answer := &Answer{Status: response.StatusCode, Header: response.Header}
 		answer.Body, err = io.ReadAll(response.Body)
 		_ = response.Body.Close()
-		p.last = func() string { return p.rawRecord(text) + "→ " + p.shown(response.Status) + "\n" }
+		p.answered(ctx, func() string { return p.rawRecord(text) + "→ " + p.shown(response.Status) + "\n" })
 		if response.StatusCode < http.StatusOK {
 			conversation.Interim = append(conversation.Interim, response.StatusCode)
 			continue

@@ -1,0 +1,2 @@
+// Package evidence keeps the exchanges of a check for its report.
+package evidence

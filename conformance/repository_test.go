@@ -106,7 +106,14 @@ var mayImport = map[string][]string{
 
 	"conformance/check":     {"conformance/internal/evidence"},
 	"conformance/catalogue": {"conformance/check"},
-	"conformance/report":    {"conformance/check"},
+	"conformance/doctor": {
+		"conformance/check",
+		"conformance/doctor/aadsts",
+		"conformance/doctor/clientsettings",
+		"conformance/internal/exchange",
+		"conformance/loopback",
+	},
+	"conformance/report": {"conformance/check"},
 	"conformance/servers": {
 		"conformance/check",
 		"conformance/loopback",

@@ -54,7 +54,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	err := newCommand().ExecuteContext(ctx)
-	if err != nil && !errors.Is(err, errFailed) {
+	var examined errExamined
+	if err != nil && !errors.Is(err, errFailed) && !errors.As(err, &examined) {
 		fmt.Fprintf(os.Stderr, "mcp-auth-conformance: %v\n", err)
 	}
 	os.Exit(status(err))
@@ -63,9 +64,12 @@ func main() {
 // status returns the exit status for an error of the command.
 func status(err error) int {
 	var refused *signin.Refused
+	var examined errExamined
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &examined):
+		return int(examined)
 	case errors.Is(err, errFailed):
 		return exitFailed
 	case errors.As(err, &refused):
@@ -99,6 +103,7 @@ Exit status:
 		newServerCommand(),
 		newIssuerCommand(),
 		newClientCommand(),
+		newDoctorCommand(),
 		newOpenCommand(),
 		newListCommand(),
 		newExplainCommand(),

@@ -429,20 +429,29 @@ func httpClient(caFile string) (*http.Client, error) {
 	transport.MaxResponseHeaderBytes = exchange.MaxHeader
 	transport.IdleConnTimeout = exchange.IdleTimeout
 	if caFile != "" {
-		text, err := os.ReadFile(caFile)
+		pool, err := certificates(caFile)
 		if err != nil {
-			return nil, fmt.Errorf("--ca-file: %w", err)
-		}
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			pool = x509.NewCertPool()
-		}
-		if !pool.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("--ca-file: want a PEM file with a certificate, but %s has none", caFile)
+			return nil, err
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
 	}
 	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
+}
+
+// certificates returns the certificate authorities of the system and of a PEM file.
+func certificates(caFile string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-file: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("--ca-file: want a PEM file with a certificate, but %s has none", caFile)
+	}
+	return pool, nil
 }
 
 // openPage runs $BROWSER without a shell. The page replaces %s, or becomes the last argument.

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"mcpentra/conformance/doctor"
+)
+
+// doctorOptions are the flags of the command doctor.
+type doctorOptions struct {
+	format         string
+	caFile         string
+	clientID       string
+	redirectURI    string
+	noRegistration bool
+	timeout        time.Duration
+}
+
+// errExamined carries the exit status of a report.
+type errExamined int
+
+func (e errExamined) Error() string { return fmt.Sprintf("the report ends with status %d", int(e)) }
+
+func newDoctorCommand() *cobra.Command {
+	options := doctorOptions{}
+	command := &cobra.Command{
+		Use:   "doctor URL",
+		Short: "Walk through a deployment as a client would, and say what to change",
+		Long: `Doctor walks through the deployment of an MCP server as a client would: DNS and TLS, the
+challenge, the metadata, the registration, and the authorization request up to the sign-in page.
+It names each fault, the clients that fail on it, and the change that mends it. At the end it
+prints settings for clients.
+
+Doctor sends no credentials, and stops at the sign-in page. If the server lets clients register, it
+registers one, and deletes it if the server allows that. --no-registration prevents this.
+
+Exit status:
+  0  nothing is wrong; warnings do not count
+  1  a fault
+  2  wrong usage, or the address does not answer`,
+		Example: `  mcp-auth-conformance doctor https://mcp.example.com/mcp
+  mcp-auth-conformance doctor https://mcp.example.com/mcp --format json
+  mcp-auth-conformance doctor https://mcp.example.com/mcp --client-id 11111111-1111-1111-1111-111111111111`,
+		Args: arguments(1, 1, "the URL of one MCP endpoint"),
+		RunE: func(command *cobra.Command, given []string) error {
+			return examine(command, given[0], options)
+		},
+	}
+	flags := command.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&options.format, "format", "text", "print the report in this `FORMAT`: text or json")
+	flags.StringVar(&options.clientID, "client-id", "", "use the registered client with this `ID`")
+	flags.StringVar(&options.redirectURI, "redirect-uri", "", "the registered redirect `URI` of the --client-id")
+	flags.BoolVar(&options.noRegistration, "no-registration", false, "register no client")
+	flags.StringVar(&options.caFile, "ca-file", "", "also trust the certificate authorities in this PEM `FILE`")
+	flags.DurationVar(&options.timeout, "timeout", 10*time.Second, "time limit for each answer")
+	return command
+}
+
+func examine(command *cobra.Command, address string, options doctorOptions) error {
+	config := doctor.Config{
+		URL:            address,
+		ClientID:       options.clientID,
+		RedirectURI:    options.redirectURI,
+		NoRegistration: options.noRegistration,
+		Patience:       options.timeout,
+	}
+	if options.format != "text" && options.format != "json" {
+		return fmt.Errorf("--format: want text or json, got %q", options.format)
+	}
+	if options.caFile != "" {
+		pool, err := certificates(options.caFile)
+		if err != nil {
+			return err
+		}
+		config.RootCAs = pool
+	}
+	report, err := doctor.Walk(command.Context(), config)
+	if err != nil {
+		return err
+	}
+	return printReport(command, report, options.format)
+}
+
+// printReport writes a report of the doctor, and returns its exit status as an error.
+func printReport(command *cobra.Command, report *doctor.Report, format string) error {
+	out := command.OutOrStdout()
+	var err error
+	if format == "json" {
+		err = report.WriteJSON(out)
+	} else {
+		file, isFile := out.(*os.File)
+		hasColours := isFile && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""
+		err = report.WriteText(out, hasColours)
+	}
+	if status := report.ExitStatus(); err == nil && status != 0 {
+		return errExamined(status)
+	}
+	return err
+}

@@ -1,0 +1,133 @@
+package doctor
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"mcpentra/conformance/internal/exchange"
+)
+
+// Bounds of a walk.
+const (
+	defaultPatience = 10 * time.Second // for one answer
+	walkTime        = 3 * time.Minute
+	mostRequests    = 150
+)
+
+// A Config says what to walk through, and how.
+type Config struct {
+	// URL is the MCP endpoint, as people give it to a client.
+	URL string
+	// ClientID is a registered client. Without it, Walk registers one if the server allows that.
+	ClientID string
+	// RedirectURI belongs to ClientID. Empty means http://localhost/callback.
+	RedirectURI string
+	// NoRegistration registers no client.
+	NoRegistration bool
+	// RootCAs are the trusted certificate authorities. Nil means the system's.
+	RootCAs *x509.CertPool
+	// Dial connects to host:port, and resolves the name. Nil means the network and its DNS.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Patience bounds the wait for one answer. Zero means 10 s.
+	Patience time.Duration
+	// Now is the clock that certificates are compared with. Nil means time.Now.
+	Now func() time.Time
+	// Progress is called with the title of each step before it runs. Nil means no call.
+	Progress func(title string)
+}
+
+// A walk is one examination. Its steps fill it from top to bottom.
+type walk struct {
+	config   Config
+	report   *Report
+	endpoint *url.URL
+	client   *http.Client
+	secrets  exchange.Secrets
+	requests int
+
+	network network // what reach found
+}
+
+// steps are the steps of a walk, in order. A step returns false if the next ones make no sense.
+var steps = []struct {
+	name, title string
+	run         func(w *walk, ctx context.Context, step *Step) bool
+}{
+	{"reach", "Reach the address", (*walk).reach},
+}
+
+// Walk examines a deployment. It returns an error only if the context ends.
+func Walk(ctx context.Context, config Config) (*Report, error) {
+	if config.Patience <= 0 {
+		config.Patience = defaultPatience
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	w := &walk{config: config, report: NewReport(config.URL)}
+	w.client = w.newClient()
+	defer w.client.CloseIdleConnections()
+	within, cancel := context.WithTimeout(ctx, walkTime)
+	defer cancel()
+	for _, next := range steps {
+		if config.Progress != nil {
+			config.Progress(next.title)
+		}
+		step := Step{Name: next.name, Title: next.title, Findings: []Finding{}}
+		goesOn := next.run(w, within, &step)
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("doctor: the walk was stopped: %w", err)
+		}
+		w.report.Steps = append(w.report.Steps, step)
+		if !goesOn {
+			break
+		}
+	}
+	return w.report, nil
+}
+
+// A symptom is a row of a step's table: a finding, and when it shows. E is what the step collected.
+type symptom[E any] struct {
+	code string
+	kind Kind
+	// seen says what the deployment did, or "" if the symptom does not show.
+	seen    func(e E) string
+	why     string
+	effects []Effect
+	fixes   func(e E) []Fix
+}
+
+// diagnose adds the findings of a table to a step.
+func diagnose[E any](step *Step, e E, table []symptom[E]) {
+	for _, row := range table {
+		seen := row.seen(e)
+		if seen == "" {
+			continue
+		}
+		finding := Finding{Code: row.code, Kind: row.kind, Seen: seen, Why: row.why, Effects: row.effects}
+		if row.fixes != nil {
+			finding.Fixes = row.fixes(e)
+		}
+		step.Findings = append(step.Findings, finding)
+	}
+}
+
+// did adds a line about what a step tried.
+func (s *Step) did(format string, values ...any) {
+	s.Did = append(s.Did, fmt.Sprintf(format, values...))
+}
+
+// fine adds a finding that needs no change, if the step has no fault or warning.
+func (s *Step) fine(code, seen string) {
+	for _, finding := range s.Findings {
+		if finding.Kind != Fine {
+			return
+		}
+	}
+	s.Findings = append(s.Findings, Finding{Code: code, Kind: Fine, Seen: seen})
+}

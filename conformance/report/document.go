@@ -2,9 +2,11 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"mcpentra/conformance/check"
 )
@@ -15,6 +17,8 @@ const Version = 1
 
 // A Run is what a report says about a run beside its results.
 type Run struct {
+	// Kind is the kind of target: server, issuer or client.
+	Kind string
 	// Target is the URL of a server or an authorization server, or the name of a client.
 	Target string
 	// Program is the version of the program that ran the checks.
@@ -39,6 +43,7 @@ type Document struct {
 	// Version is the constant Version.
 	Version  int    `json:"version"`
 	Program  string `json:"program"`
+	Kind     string `json:"kind"`
 	Target   string `json:"target"`
 	Command  string `json:"command,omitempty"`
 	Began    string `json:"began"` // RFC 3339, in UTC
@@ -153,6 +158,7 @@ func New(run Run, results []check.Result) *Document {
 	document := &Document{
 		Version:     Version,
 		Program:     run.Program,
+		Kind:        run.Kind,
 		Target:      run.Target,
 		Command:     run.Command,
 		Began:       run.Began.UTC().Format(time.RFC3339),
@@ -189,26 +195,28 @@ func (r *Run) result(result check.Result) Result {
 		Sentence:     rule.Sentence,
 		Reference:    rule.Reference,
 		Covers:       rule.Covers,
-		Exchanges:    result.Exchanges,
 		Recorded:     result.Recorded,
 		Duration:     result.Duration.Milliseconds(),
 		eachRevision: rule.EachRevision,
+	}
+	for _, exchange := range result.Exchanges {
+		converted.Exchanges = append(converted.Exchanges, bounded(exchange))
 	}
 	if len(segments) > 1 {
 		converted.Topic = segments[1]
 	}
 	mismatches := result.Mismatches()
 	if len(mismatches) == 0 && result.Err != nil {
-		converted.Reason = oneLine(result.Err)
+		converted.Reason = bounded(oneLine(result.Err))
 	}
 	for _, mismatch := range mismatches[:min(len(mismatches), mostMismatches)] {
 		converted.Mismatches = append(converted.Mismatches, Mismatch{
-			Want:     mismatch.Want,
-			Got:      mismatch.Got,
+			Want:     bounded(mismatch.Want),
+			Got:      bounded(mismatch.Got),
 			Insecure: mismatch.Insecure,
 			Level:    cmp.Or(mismatch.Level, rule.Level),
 			Severity: cmp.Or(mismatch.Severity, rule.Severity),
-			Exchange: mismatch.Exchange,
+			Exchange: bounded(mismatch.Exchange),
 		})
 	}
 	converted.Omitted = len(mismatches) - len(converted.Mismatches)
@@ -223,6 +231,22 @@ func (r *Run) result(result check.Result) Result {
 	}
 	converted.Known = r.IsKnown != nil && r.IsKnown(result)
 	return converted
+}
+
+// maxText bounds a text of a target in a document, in bytes.
+const maxText = 16 << 10
+
+// bounded returns a text of a target in valid UTF-8, and cuts off its end if it is too long.
+func bounded(text string) string {
+	end := min(len(text), maxText)
+	for end < len(text) && end > maxText-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	valid := strings.ToValidUTF8(text[:end], "\ufffd")
+	if end < len(text) {
+		valid += fmt.Sprintf("… (%d more bytes)", len(text)-end)
+	}
+	return strings.TrimRight(valid, "\r")
 }
 
 // A Score judges the results of one role at one revision.

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,10 +119,15 @@ func TestDocumentBoundsMismatches(t *testing.T) {
 	for range 30 {
 		mismatch.Others = append(mismatch.Others, &check.Mismatch{Want: "status 401", Got: "status 200"})
 	}
+	mismatch.Got = "x" + strings.Repeat("é", 20_000) // the bound falls into a letter
+	mismatch.Exchange = "\xff\r"
 	broken := attack("server/token/form", check.Error, false)
 	broken.Err = errors.New("the check panicked\ngoroutine 1")
 	document := report.New(report.Run{}, []check.Result{many, broken})
 	assert.Len(t, document.Results[0].Mismatches, 20)
 	assert.Equal(t, 11, document.Results[0].Omitted)
+	worst := document.Results[0].Mismatches[0]
+	assert.Equal(t, "x"+strings.Repeat("é", 8<<10-1)+"… (23618 more bytes)", worst.Got)
+	assert.Equal(t, "\ufffd", worst.Exchange)
 	assert.Equal(t, "the check panicked", document.Results[1].Reason)
 }

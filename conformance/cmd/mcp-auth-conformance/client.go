@@ -104,7 +104,6 @@ In this list, "context" means MCP_CONFORMANCE_CONTEXT:
 const fetchTimeout = 10 * time.Second
 
 func runClient(command *cobra.Command, words []string, options clientOptions) error {
-	out := command.OutOrStdout()
 	if err := options.run.read(clientRules()); err != nil {
 		return err
 	}
@@ -139,10 +138,10 @@ func runClient(command *cobra.Command, words []string, options clientOptions) er
 		}
 		target.Document = document
 	}
-	options.run.selected.Progress = options.run.show(out, command, words)
+	out := options.run.begin(command, words)
 	found, err := clients.Run(command.Context(), target, options.run.selected)
 	if err != nil {
-		return err
+		return options.run.reports.ended(found, err)
 	}
 	return options.run.finish(out, found)
 }

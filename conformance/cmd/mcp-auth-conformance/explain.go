@@ -12,6 +12,7 @@ import (
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients"
 	"mcpentra/conformance/issuers"
+	"mcpentra/conformance/report"
 	"mcpentra/conformance/servers"
 )
 
@@ -19,6 +20,7 @@ func newListCommand() *cobra.Command {
 	long := false
 	entries := false
 	advisories := false
+	schema := false
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "List the checks, the catalogue or the advisories, one ID per line",
@@ -27,6 +29,10 @@ func newListCommand() *cobra.Command {
 			"  mcp-auth-conformance list --advisories --long",
 		RunE: func(command *cobra.Command, _ []string) error {
 			out := command.OutOrStdout()
+			if schema {
+				_, err := out.Write(report.Schema())
+				return err
+			}
 			if advisories {
 				listAdvisories(out, long)
 				return nil
@@ -60,7 +66,8 @@ func newListCommand() *cobra.Command {
 		false,
 		"list the weaknesses of other software that the checks replay",
 	)
-	command.MarkFlagsMutuallyExclusive("catalogue", "advisories")
+	command.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of --report json=FILE instead")
+	command.MarkFlagsMutuallyExclusive("catalogue", "advisories", "schema")
 	return command
 }
 

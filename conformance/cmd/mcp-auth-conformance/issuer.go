@@ -119,7 +119,6 @@ on loopback.`,
 }
 
 func runIssuer(command *cobra.Command, address string, options issuerOptions) error {
-	out := command.OutOrStdout()
 	if err := options.run.read(issuerRules()); err != nil {
 		return err
 	}
@@ -156,10 +155,10 @@ func runIssuer(command *cobra.Command, address string, options issuerOptions) er
 	if options.signIn {
 		target.Open = refused.watch(openPage)
 	}
-	options.run.selected.Progress = options.run.show(out, command, []string{address})
+	out := options.run.begin(command, []string{address})
 	found, err := issuers.Run(command.Context(), *target, options.run.selected)
 	if err != nil {
-		return err
+		return options.run.reports.ended(found, err)
 	}
 	return refused.outcome(options.run.finish(out, found))
 }

@@ -14,6 +14,7 @@ import (
 // notRepeated are the flags that select checks or handle the report. A repetition names its check.
 var notRepeated = []string{
 	"only", "except", "level", "severity", "role", "baseline", "write-baseline", "disruptive", "parallel",
+	"report",
 }
 
 // repetition returns the command line that tries one result again.
@@ -39,10 +40,21 @@ func repetition(command *cobra.Command, given []string, result check.Result) str
 	if isClient {
 		words = append(append(words, "--"), given...)
 	}
-	for i, word := range words {
-		words[i] = quoteWord(word)
+	return quoteWords(words)
+}
+
+// invocation returns the command line of a run, without secrets.
+func invocation(command *cobra.Command, given []string) string {
+	words := strings.Fields(command.CommandPath())
+	isClient := command.Name() == "client"
+	if !isClient {
+		words = append(words, given...)
 	}
-	return strings.Join(words, " ")
+	command.Flags().Visit(func(flag *pflag.Flag) { words = append(words, flagWords(flag)...) })
+	if isClient {
+		words = append(append(words, "--"), given...)
+	}
+	return quoteWords(words)
 }
 
 // flagWords returns the words that set a flag.
@@ -66,6 +78,15 @@ func flagWords(flag *pflag.Flag) []string {
 }
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
+
+// quoteWords returns words as a line for a POSIX shell.
+func quoteWords(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = quoteWord(word)
+	}
+	return strings.Join(quoted, " ")
+}
 
 // quoteWord quotes a word for a POSIX shell, if it needs quotes.
 func quoteWord(word string) string {

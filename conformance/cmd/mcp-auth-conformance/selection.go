@@ -20,6 +20,7 @@ type runOptions struct {
 	severities    []string
 	baseline      string
 	writeBaseline string
+	reports       reports
 
 	known baseline
 	// alike are results that are not printed yet, because the next one may be like them. Print
@@ -60,6 +61,12 @@ func (o *runOptions) addFlags(flags *pflag.FlagSet, parallel int) {
 	)
 	flags.IntVar(&o.selected.Parallel, "parallel", parallel, "run up to `N` checks at once")
 	flags.StringVar(&o.writeBaseline, "write-baseline", "", "write the failures of this run to `FILE`")
+	flags.StringArrayVar(
+		&o.reports.given,
+		"report",
+		nil,
+		"write a report as `FORMAT=FILE`, with - for standard output; can be repeated; formats: "+formatNames(),
+	)
 }
 
 // read reads the values of the flags. The rules are all that the command can check.
@@ -89,6 +96,9 @@ func (o *runOptions) read(rules []check.Rule) error {
 	if o.baseline != "" && o.writeBaseline != "" {
 		return errors.New("--baseline and --write-baseline exclude each other; give one of them")
 	}
+	if err := o.reports.read(o.baseline, o.writeBaseline); err != nil {
+		return err
+	}
 	if o.baseline != "" {
 		known, err := readBaseline(o.baseline)
 		if err != nil {
@@ -98,6 +108,13 @@ func (o *runOptions) read(rules []check.Rule) error {
 	}
 	_, err := check.Select(rules, o.selected)
 	return err
+}
+
+// begin begins a run of a command with arguments, and returns the output for people.
+func (o *runOptions) begin(command *cobra.Command, given []string) io.Writer {
+	out := o.reports.begin(command, given, o.known)
+	o.selected.Progress = o.show(out, command, given)
+	return out
 }
 
 // show returns a func that prints each result of a run. Results of one rule that differ in the
@@ -125,8 +142,13 @@ func (o *runOptions) show(out io.Writer, command *cobra.Command, given []string)
 	}
 }
 
-// finish prints the summary, and returns the outcome of the run.
+// finish prints the summary, writes the reports and returns the outcome of the run.
 func (o *runOptions) finish(out io.Writer, found *check.Report) error {
+	return o.reports.write(found, o.judge(out, found))
+}
+
+// judge prints the summary, and returns the outcome of the run.
+func (o *runOptions) judge(out io.Writer, found *check.Report) error {
 	if o.print != nil {
 		o.print()
 	}

@@ -182,7 +182,6 @@ func tokenFlag(kind servers.TokenKind) string {
 
 func runServer(command *cobra.Command, address string, options serverOptions) error {
 	ctx := command.Context()
-	out := command.OutOrStdout()
 	for _, role := range options.roles {
 		if role != "server" && role != "authorization-server" {
 			return fmt.Errorf("--role: want server or authorization-server, got %q", role)
@@ -217,13 +216,13 @@ func runServer(command *cobra.Command, address string, options serverOptions) er
 	}
 	survey, err := servers.Look(ctx, target)
 	if err != nil {
-		return err
+		return options.run.reports.ended(nil, err)
 	}
 	announce(command.ErrOrStderr(), survey, options)
-	options.run.selected.Progress = options.run.show(out, command, []string{address})
+	out := options.run.begin(command, []string{address})
 	found, err := servers.Run(ctx, *target, options.run.selected)
 	if err != nil {
-		return err
+		return options.run.reports.ended(found, err)
 	}
 	outcome := options.run.finish(out, found)
 	if survey.Asks != servers.AsksForNothing {

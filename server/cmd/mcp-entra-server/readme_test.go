@@ -64,6 +64,7 @@ var readmeCommands = map[string]way{
 	"curl http://localhost:8000/.well-known/oauth-protected-resource/mcp":                       ends,
 	"curl http://localhost:8000/.well-known/oauth-authorization-server":                         ends,
 	"mcp-auth-conformance list --long":                                                          ends,
+	"mcp-auth-conformance list --schema":                                                        ends,
 	"mcp-auth-conformance list --catalogue --long":                                              ends,
 	"mcp-auth-conformance list --advisories --long":                                             ends,
 	"mcp-auth-conformance explain server/token/expired":                                         ends,
@@ -113,6 +114,8 @@ var elsewhere = map[string]string{
 		"5a1e0003-0000-4000-8000-000000000001 --redirect-uri http://localhost/callback": "TestRegisteredClientSignsIn",
 	"mcp-auth-conformance server https://mcp.example.com/mcp --token-file good.txt --expired-token-file old.txt " +
 		"--level must": "the reader has the tokens",
+	"mcp-auth-conformance server http://localhost:8000/mcp --sign-in " +
+		"--report json=report.json": "TestRunWritesReports",
 	"mcp-auth-conformance server http://localhost:8000/mcp --token-file good.txt " +
 		"--write-baseline known.txt": "the reader has the token",
 	"mcp-auth-conformance server http://localhost:8000/mcp --token-file good.txt " +

@@ -107,6 +107,7 @@ Exit status:
 		newOpenCommand(),
 		newListCommand(),
 		newExplainCommand(),
+		newAADSTSCommand(),
 	)
 	command.CompletionOptions.HiddenDefaultCmd = true
 	return command

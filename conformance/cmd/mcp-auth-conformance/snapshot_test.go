@@ -66,7 +66,7 @@ func TestExplainDescribesID(t *testing.T) {
 func TestHelpDescribesCommands(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
-	for _, name := range []string{"", "server", "issuer", "client", "doctor", "list", "explain"} {
+	for _, name := range []string{"", "server", "issuer", "client", "doctor", "list", "explain", "aadsts"} {
 		var out bytes.Buffer
 		command := newCommand()
 		command.SetOut(&out)

@@ -55,6 +55,8 @@ func TestCommandRefusesBadUsage(t *testing.T) {
 		{"client --revision x -- a", "--revision: want one of 2025-03-26"},
 		{"list x", `list wants no arguments, got 1 arguments: ["x"]`},
 		{"explain", "explain wants one ID, as printed by list, got nothing"},
+		{"aadsts", "aadsts wants a code, a text, or - for the standard input, got nothing"},
+		{"aadsts --x 1", "there is no flag --x"},
 	} {
 		command := newCommand()
 		command.SetArgs(strings.Fields(test.line))

@@ -61,6 +61,13 @@ func (w *walk) newClient() *http.Client {
 	}})
 }
 
+// newBrowser returns a client with cookies, and the connections of the other client.
+func (w *walk) newBrowser() *http.Client {
+	browser := exchange.NewClient(w.client)
+	browser.Jar = &jar{}
+	return browser
+}
+
 // dial connects. A deployment must not make this machine call addresses that only this machine, or
 // only its network, can reach. So no connection goes further inside than the endpoint is.
 func (w *walk) dial(ctx context.Context, kind, address string) (net.Conn, error) {

@@ -7,16 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
-
-// soon is how long before its end a certificate is worth a warning.
-const soon = 14 * 24 * time.Hour
 
 // reached is what the step reach collects.
 type reached struct {
@@ -27,7 +24,9 @@ type reached struct {
 	dialErr      error
 	handshakeErr error
 	verifyErr    error
+	connected    bool
 	zone         zone
+	names        string // in the certificate
 	certificate  *x509.Certificate
 	sent         int // certificates that the server sent
 	now          time.Time
@@ -43,6 +42,7 @@ func (w *walk) reach(ctx context.Context, step *Step) bool {
 		w.connect(ctx, step, seen)
 	}
 	diagnose(step, seen, reachSymptoms)
+	diagnose(step, seen, certificateSymptoms)
 	w.report.Answers = seen.badURL == "" && seen.lookupErr == nil && seen.dialErr == nil && seen.handshakeErr == nil
 	step.fine("reached", "the address answers")
 	return w.report.Answers
@@ -62,7 +62,7 @@ func readURL(text string) (endpoint *url.URL, trouble string) {
 		return nil, "it has a user name or password"
 	}
 	if port := parsed.Port(); port != "" {
-		if _, err := netip.ParseAddrPort("127.0.0.1:" + port); err != nil {
+		if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
 			return nil, "its port is not a number from 1 to 65535"
 		}
 	}
@@ -95,6 +95,7 @@ func (w *walk) connect(ctx context.Context, step *Step, seen *reached) {
 		return
 	}
 	defer connection.Close()
+	seen.connected = true
 	seen.zone = zoneOf(connection.RemoteAddr())
 	w.network.zone = seen.zone
 	w.network.known = true
@@ -114,12 +115,13 @@ func (w *walk) handshake(ctx context.Context, step *Step, seen *reached, connect
 	state := secure.ConnectionState()
 	seen.sent = len(state.PeerCertificates)
 	seen.certificate = state.PeerCertificates[0]
+	seen.names = w.names(seen.certificate)
 	seen.verifyErr = w.verify(host, state.PeerCertificates)
 	if seen.verifyErr != nil {
 		w.network.skipped = hostPort(seen.endpoint)
 	}
 	until := seen.certificate.NotAfter.UTC().Format(time.DateOnly)
-	step.did("%s, with a certificate for %s until %s", tls.VersionName(state.Version), w.names(seen.certificate), until)
+	step.did("%s, with a certificate for %s until %s", tls.VersionName(state.Version), seen.names, until)
 }
 
 // names returns the names in a certificate.

@@ -47,10 +47,18 @@ type walk struct {
 	report   *Report
 	endpoint *url.URL
 	client   *http.Client
+	browser  *http.Client // keeps cookies
 	secrets  exchange.Secrets
 	requests int
 
-	network network // what reach found
+	network    network // the way to the endpoint
+	challenged *challenged
+	resource   *resourceSeen
+	issuers    []*issuerSeen
+	registered *registration
+	made       []*registration // to be deleted at the end
+	authorized *authorized
+	otherPath  string // an address that looks more like the endpoint
 }
 
 // steps are the steps of a walk, in order. A step returns false if the next ones make no sense.
@@ -59,6 +67,12 @@ var steps = []struct {
 	run         func(w *walk, ctx context.Context, step *Step) bool
 }{
 	{"reach", "Reach the address", (*walk).reach},
+	{"challenge", "Call the endpoint without a token", (*walk).challenge},
+	{"resource-metadata", "Read the metadata of the resource", (*walk).resourceMetadata},
+	{"server-metadata", "Read the metadata of the authorization server", (*walk).serverMetadata},
+	{"registration", "Register a client", (*walk).registration},
+	{"authorization", "Begin a sign-in", (*walk).authorization},
+	{"entra", "Ask Entra ID, without signing in", (*walk).entra},
 }
 
 // Walk examines a deployment. It returns an error only if the context ends.
@@ -71,6 +85,7 @@ func Walk(ctx context.Context, config Config) (*Report, error) {
 	}
 	w := &walk{config: config, report: NewReport(config.URL)}
 	w.client = w.newClient()
+	w.browser = w.newBrowser()
 	defer w.client.CloseIdleConnections()
 	within, cancel := context.WithTimeout(ctx, walkTime)
 	defer cancel()
@@ -87,6 +102,11 @@ func Walk(ctx context.Context, config Config) (*Report, error) {
 		if !goesOn {
 			break
 		}
+	}
+	if w.registered != nil || len(w.made) > 0 {
+		step := Step{Name: "clean-up", Title: "Delete the registered client", Findings: []Finding{}}
+		w.cleanUp(within, &step)
+		w.report.Steps = append(w.report.Steps, step)
 	}
 	return w.report, nil
 }

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -57,6 +58,10 @@ func malformed(err *jsonrpc.Error) *refusal {
 // defaultRetry is the Retry-After of a 503 whose cause names no time.
 const defaultRetry = 5 * time.Second
 
+// maxUnread bounds the rest of a body that is read before a refusal, in bytes. It is net/http's own
+// bound.
+const maxUnread = 256 << 10
+
 // refuse logs a refusal and answers with it.
 func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refused *refusal) {
 	if refused.limit != nil {
@@ -83,6 +88,11 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refused *refusal)
 		// net/http reads the rest of the body before it answers. It resets the deadline before the
 		// next request.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.bodyTimeouts.after))
+		if r.Close {
+			// But not if the client wants the connection closed, as nginx does by default. Closing
+			// it with a part unread would reset it, and nginx would answer 502.
+			_, _ = io.CopyN(io.Discard, r.Body, maxUnread)
+		}
 	}
 	header.Set("Content-Type", "application/json")
 	header.Set("X-Content-Type-Options", "nosniff")

@@ -20,13 +20,15 @@ import (
 func TestBodyHasToArriveInTime(t *testing.T) {
 	t.Parallel()
 	const chunked = "Transfer-Encoding: chunked\r\n"
+	withoutToken := strings.Replace(slowHead, "Authorization", "X-Other", 1)
 	for _, test := range []struct {
 		name, head string
 		want       int
 	}{
 		{"good token", slowHead, http.StatusRequestTimeout},
 		{"bad token", strings.Replace(slowHead, "good", "bad", 1), http.StatusUnauthorized},
-		{"no token", strings.Replace(slowHead, "Authorization", "X-Other", 1), http.StatusUnauthorized},
+		{"no token", withoutToken, http.StatusUnauthorized},
+		{"no token, and the connection ends", withoutToken + "Connection: close\r\n", http.StatusUnauthorized},
 		{"no JSON", strings.Replace(slowHead, "application/json", "text/plain", 1), http.StatusUnsupportedMediaType},
 		{"no length", slowHead + chunked, http.StatusRequestTimeout},
 		{"unknown session", slowHead + "Mcp-Session-Id: x\r\n", http.StatusNotFound},

@@ -90,6 +90,12 @@ func (r *Rule) role() string {
 	return role
 }
 
+// topic returns the first two segments of the ID.
+func (r *Rule) topic() string {
+	segments := strings.SplitN(r.ID, "/", 3)
+	return strings.Join(segments[:min(len(segments), 2)], "/")
+}
+
 // rule makes Rule, and structs that embed it, ruled.
 func (r *Rule) rule() *Rule { return r }
 

@@ -36,11 +36,12 @@ type Bound struct {
 }
 
 // Run tries checks, as many at once as the selection says, and then the disruptive ones, one after
-// the other. Progress gets the results in the order of the report. Run returns an error if the
-// context ended before the last check; the report then holds the results so far.
+// the other. Progress gets the results in the order of the report, which keeps topics together.
+// Run returns an error if the context ended before the last check; the report then holds the
+// results so far.
 func Run(ctx context.Context, checks []Bound, selection Selection) (*Report, error) {
 	report := &Report{}
-	for results := range tried(ctx, quietFirst(checks), max(1, selection.Parallel)) {
+	for results := range tried(ctx, quietFirst(byTopic(checks)), selection) {
 		for _, result := range results {
 			report.Results = append(report.Results, result)
 			if selection.Progress != nil {

@@ -27,6 +27,9 @@ type Selection struct {
 	Parallel int
 	// Progress gets each result, in the order of the report. It may be nil.
 	Progress func(Result)
+	// Ended gets the number of checks that have ended, and of all, when a check ends. Calls do not
+	// overlap. It may be nil.
+	Ended func(ended, all int)
 }
 
 // ErrNothingSelected means that no check matches the selection.

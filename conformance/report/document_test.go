@@ -42,7 +42,7 @@ func TestJudgementsSeparateSecurityAndConformance(t *testing.T) {
 	}{
 		"keeps all": {
 			[]check.Result{pass, skip},
-			report.Judgement{Answer: report.Yes, Reason: "none of 1 attack had an effect; 1 were not tried"},
+			report.Judgement{Answer: report.Yes, Reason: "none of 1 attack had an effect; 1 not tried"},
 			report.Judgement{Answer: report.Yes, Reason: "none of 1 MUST broken"},
 		},
 		"refuses in another way": {

@@ -43,7 +43,7 @@ func judgeSecure(results []Result) Judgement {
 	}
 	rest := ""
 	if skipped > 0 {
-		rest = fmt.Sprintf("; %d were not tried", skipped)
+		rest = fmt.Sprintf("; %d not tried", skipped)
 	}
 	switch {
 	case succeeded > 0:

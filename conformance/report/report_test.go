@@ -33,30 +33,41 @@ func Example() {
 		{Rule: current, Verdict: check.Skip, Err: errors.New("needs a token of the kind: expired")},
 		{Rule: current, Verdict: check.Error, Err: &check.CannotJudge{Reason: "the server gives no answer"}},
 	}
-	for _, result := range results {
-		if err := report.Line(os.Stdout, result, "try again"); err != nil {
-			fmt.Println(err)
-		}
+	terminal := report.Terminal{
+		Out:    os.Stdout,
+		Again:  func(check.Result) string { return "try again" },
+		Change: func(string) string { return "compare exp with the clock" },
 	}
-	if err := report.Summary(os.Stdout, results); err != nil {
+	for _, result := range results {
+		terminal.Add(result)
+	}
+	if err := terminal.Summary(report.New(report.Run{}, results)); err != nil {
 		fmt.Println(err)
 	}
 	// Output:
+	// server/token
 	// pass  server/token/expired
 	// fail  server/token/expired
-	//       want  status 401
-	//       got   status 200
-	//       also  want status 401: as text, got status 500
-	//       risk  critical (the bad input had an effect)
-	//       rule  MUST A token that has expired is refused.
-	//       from  RFC 7519 section 4.1.4
+	//       want   status 401
+	//       got    status 200
+	//       also   want status 401: as text, got status 500
+	//       risk   critical (the bad input had an effect)
+	//       rule   MUST A token that has expired is refused.
+	//       from   RFC 7519 section 4.1.4
 	//       | POST http://localhost/mcp
 	//       | → 200 OK
-	//       again try again
+	//       change compare exp with the clock
+	//       again  try again
 	// skip  server/token/expired
 	//       needs a token of the kind: expired
 	// error server/token/expired
 	//       cannot judge: the server gives no answer
-	//       again try again
+	//       again  try again
+	//
+	// secure       no       1 of 3 attacks had an effect; 1 not tried
+	// conformant   no       1 of 3 MUSTs broken
+	//
+	// fail  critical server/token/expired
+	//
 	// 1 passed, 1 failed (1 insecure), 0 warned, 0 noted, 1 skipped, 1 errors
 }

@@ -138,12 +138,9 @@ func runClient(command *cobra.Command, words []string, options clientOptions) er
 		}
 		target.Document = document
 	}
-	out := options.run.begin(command, words)
+	options.run.begin(command, words)
 	found, err := clients.Run(command.Context(), target, options.run.selected)
-	if err != nil {
-		return options.run.reports.ended(found, err)
-	}
-	return options.run.finish(out, found)
+	return options.run.finish(found, err, nil)
 }
 
 // newOpenCommand returns the browser of clients under test. It makes the scripted person visit a

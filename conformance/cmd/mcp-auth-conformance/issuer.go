@@ -153,14 +153,11 @@ func runIssuer(command *cobra.Command, address string, options issuerOptions) er
 	}
 	refused := &refusals{}
 	if options.signIn {
-		target.Open = refused.watch(openPage)
+		target.Open = refused.watch(options.run.openPage)
 	}
-	out := options.run.begin(command, []string{address})
+	options.run.begin(command, []string{address})
 	found, err := issuers.Run(command.Context(), *target, options.run.selected)
-	if err != nil {
-		return options.run.reports.ended(found, err)
-	}
-	return refused.outcome(options.run.finish(out, found))
+	return refused.outcome(options.run.finish(found, err, nil))
 }
 
 // refusals keeps the first refusal of a sign-in.

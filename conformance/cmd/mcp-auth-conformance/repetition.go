@@ -14,7 +14,7 @@ import (
 // notRepeated are the flags that select checks or handle the report. A repetition names its check.
 var notRepeated = []string{
 	"only", "except", "level", "severity", "role", "baseline", "write-baseline", "disruptive", "parallel",
-	"report",
+	"report", "color",
 }
 
 // repetition returns the command line that tries one result again.

@@ -182,15 +182,17 @@ func (r *reports) begin(command *cobra.Command, given []string, known baseline) 
 	return r.out
 }
 
-// write writes all reports of a run, and returns its outcome. A report that cannot be written is an
-// error, but a failed check counts more.
-func (r *reports) write(found *check.Report, outcome error) error {
-	if len(r.files) == 0 {
-		return outcome
-	}
+// document makes the document of a run. An interrupted run ended before its last check.
+func (r *reports) document(found *check.Report, isInterrupted bool) *report.Document {
 	r.run.Target = found.Target
 	r.run.Duration = time.Since(r.run.Began)
-	document := report.New(r.run, found.Results)
+	r.run.Interrupted = isInterrupted
+	return report.New(r.run, found.Results)
+}
+
+// write writes all reports of a run, and returns its outcome. A report that cannot be written is an
+// error, but a failed check counts more.
+func (r *reports) write(document *report.Document, outcome error) error {
 	for _, file := range r.files {
 		err := file.write(r.out, document)
 		if err == nil {
@@ -206,17 +208,13 @@ func (r *reports) write(found *check.Report, outcome error) error {
 	return outcome
 }
 
-// ended returns the error of a run that ended before its last check, and writes the reports of the
-// checks so far. If no check was run, the error says that no report is written.
-func (r *reports) ended(found *check.Report, err error) error {
-	switch {
-	case len(r.files) == 0:
+// ended returns the error of a run that ended before its first check. It says that no report is
+// written, if the command asks for one.
+func (r *reports) ended(err error) error {
+	if len(r.files) == 0 {
 		return err
-	case found == nil:
-		return fmt.Errorf("%w; no report is written, because no check was run", err)
 	}
-	r.run.Interrupted = true
-	return r.write(found, err)
+	return fmt.Errorf("%w; no report is written, because no check was run", err)
 }
 
 // write writes a document. The file has its old content or all of the new.

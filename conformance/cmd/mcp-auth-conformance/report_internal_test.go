@@ -184,11 +184,6 @@ func TestUnreachableTargetHasNoReport(t *testing.T) {
 	}
 }
 
-// writerFunc is a func that gets each text.
-type writerFunc func(text []byte) (int, error)
-
-func (w writerFunc) Write(text []byte) (int, error) { return w(text) }
-
 // TestInterruptedRunWritesReports ends a run when it prints its first result.
 func TestInterruptedRunWritesReports(t *testing.T) {
 	t.Parallel()
@@ -196,7 +191,7 @@ func TestInterruptedRunWritesReports(t *testing.T) {
 	defer cancel()
 	file := filepath.Join(t.TempDir(), "report.json")
 	command := newCommand()
-	command.SetOut(writerFunc(func(text []byte) (int, error) {
+	command.SetOut(screenWriter(func(text []byte) (int, error) {
 		cancel()
 		return len(text), nil
 	}))

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"mcpentra/conformance/check"
-	"mcpentra/conformance/report"
 )
 
 // runOptions are the flags of every command that runs checks.
@@ -22,11 +22,10 @@ type runOptions struct {
 	writeBaseline string
 	reports       reports
 
-	known baseline
-	// alike are results that are not printed yet, because the next one may be like them. Print
-	// prints them.
-	alike []check.Result
-	print func()
+	colours string
+
+	known  baseline
+	screen *screen
 }
 
 // mostParallel bounds the checks that run at once.
@@ -67,6 +66,12 @@ func (o *runOptions) addFlags(flags *pflag.FlagSet, parallel int) {
 		nil,
 		"write a report as `FORMAT=FILE`, with - for standard output; can be repeated; formats: "+formatNames(),
 	)
+	flags.StringVar(
+		&o.colours,
+		"color",
+		"auto",
+		"use colours: auto, always or never; auto means at a terminal, and not if NO_COLOR is set",
+	)
 }
 
 // read reads the values of the flags. The rules are all that the command can check.
@@ -93,6 +98,9 @@ func (o *runOptions) read(rules []check.Rule) error {
 	if o.selected.Parallel < 1 || o.selected.Parallel > mostParallel {
 		return fmt.Errorf("--parallel: want 1 to %d, got %d", mostParallel, o.selected.Parallel)
 	}
+	if !slices.Contains([]string{"auto", "always", "never"}, o.colours) {
+		return fmt.Errorf("--color: want auto, always or never, got %q", o.colours)
+	}
 	if o.baseline != "" && o.writeBaseline != "" {
 		return errors.New("--baseline and --write-baseline exclude each other; give one of them")
 	}
@@ -110,51 +118,42 @@ func (o *runOptions) read(rules []check.Rule) error {
 	return err
 }
 
-// begin begins a run of a command with arguments, and returns the output for people.
-func (o *runOptions) begin(command *cobra.Command, given []string) io.Writer {
+// begin begins a run of a command with arguments, and shows its results as they come.
+func (o *runOptions) begin(command *cobra.Command, given []string) {
 	out := o.reports.begin(command, given, o.known)
-	o.selected.Progress = o.show(out, command, given)
-	return out
+	o.screen = openScreen(out, command.ErrOrStderr(), o.colours)
+	o.screen.terminal.Again = o.reports.run.Again
+	o.screen.terminal.Change = o.reports.run.Change
+	o.screen.terminal.IsKnown = o.known.has
+	o.selected.Progress = o.screen.add
+	o.selected.Ended = o.screen.ended
 }
 
-// show returns a func that prints each result of a run. Results of one rule that differ in the
-// revision only get one line.
-func (o *runOptions) show(out io.Writer, command *cobra.Command, given []string) func(check.Result) {
-	o.print = func() {
-		if len(o.alike) > 0 {
-			_ = report.LineOfAlike(out, o.alike, repetition(command, given, o.alike[0]))
-		}
-		o.alike = nil
+// finish ends a run that has ended with an error or nil. It prints the summary, writes the reports
+// and returns the outcome. Extra prints what else the summary needs, before it; it may be nil.
+func (o *runOptions) finish(found *check.Report, ended error, extra func(io.Writer)) error {
+	o.screen.close()
+	if found == nil {
+		return o.reports.ended(ended)
 	}
-	return func(result check.Result) {
-		isKnown := o.known.has(result)
-		if isKnown || len(o.alike) > 0 && !report.Alike(o.alike[0], result) {
-			o.print()
-		}
-		if isKnown {
-			fmt.Fprintf(out, "%-5s %s\n      known from the baseline\n", result.Verdict, result.Name())
-			return
-		}
-		o.alike = append(o.alike, result)
-		if !result.Rule.EachRevision {
-			o.print()
-		}
-	}
-}
-
-// finish prints the summary, writes the reports and returns the outcome of the run.
-func (o *runOptions) finish(out io.Writer, found *check.Report) error {
-	return o.reports.write(found, o.judge(out, found))
-}
-
-// judge prints the summary, and returns the outcome of the run.
-func (o *runOptions) judge(out io.Writer, found *check.Report) error {
-	if o.print != nil {
-		o.print()
-	}
-	if err := report.Summary(out, found.Results); err != nil {
+	document := o.reports.document(found, ended != nil)
+	if err := o.screen.terminal.Flush(); err != nil {
 		return err
 	}
+	if extra != nil && ended == nil {
+		extra(o.screen.out)
+	}
+	if err := o.screen.terminal.Summary(document); err != nil {
+		return err
+	}
+	if ended != nil {
+		return o.reports.write(document, ended)
+	}
+	return o.reports.write(document, o.judge(found))
+}
+
+// judge returns the outcome of a run.
+func (o *runOptions) judge(found *check.Report) error {
 	if o.writeBaseline != "" {
 		return writeBaseline(o.writeBaseline, found)
 	}

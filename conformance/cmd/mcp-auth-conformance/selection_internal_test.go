@@ -138,7 +138,7 @@ func TestRepetitionTriesResultAgain(t *testing.T) {
 	out, err := run(t, "server", startUnauthorized(t), "--timeout", "9s", "--except", "server/token", "--only",
 		"server/challenge/bearer", "--level", "must")
 	require.ErrorIs(t, err, errFailed)
-	_, again, found := strings.Cut(out, "again mcp-auth-conformance ")
+	_, again, found := strings.Cut(out, "again  mcp-auth-conformance ")
 	require.True(t, found, out)
 	again, _, _ = strings.Cut(again, "\n")
 	assert.NotContains(t, again, "--except")
@@ -181,7 +181,9 @@ func TestShowJoinsRevisions(t *testing.T) {
 	known := check.Result{Rule: each, Revision: check.R20260728, Verdict: check.Fail, Err: errors.New("known")}
 	options := runOptions{known: baseline{known.Name(): check.Fail}}
 	var out bytes.Buffer
-	show := options.show(&out, newCommand(), nil)
+	command := newCommand()
+	command.SetOut(&out)
+	options.begin(command, nil)
 	for _, result := range []check.Result{
 		{Rule: each, Revision: check.R20250326, Verdict: check.Pass},
 		{Rule: each, Revision: check.R20250618, Verdict: check.Pass},
@@ -190,9 +192,9 @@ func TestShowJoinsRevisions(t *testing.T) {
 		{Rule: once, Revision: check.R20251125, Verdict: check.Pass},
 		{Rule: each, Revision: check.R20251125, Verdict: check.Pass},
 	} {
-		show(result)
+		options.selected.Progress(result)
 	}
-	require.NoError(t, options.finish(&out, &check.Report{Results: []check.Result{known}}))
+	require.NoError(t, options.finish(&check.Report{Results: []check.Result{known}}, nil, nil))
 	assert.Contains(t, out.String(), `pass  server/token/accepted (2025-03-26, 2025-06-18)
 skip  server/token/accepted@2025-11-25
       needs x

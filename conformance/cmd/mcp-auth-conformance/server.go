@@ -216,17 +216,18 @@ func runServer(command *cobra.Command, address string, options serverOptions) er
 	}
 	survey, err := servers.Look(ctx, target)
 	if err != nil {
-		return options.run.reports.ended(nil, err)
+		return options.run.reports.ended(err)
 	}
 	announce(command.ErrOrStderr(), survey, options)
-	out := options.run.begin(command, []string{address})
+	options.run.begin(command, []string{address})
 	found, err := servers.Run(ctx, *target, options.run.selected)
+	outcome := options.run.finish(found, err, func(out io.Writer) {
+		if survey.Asks != servers.AsksForNothing {
+			writeMissing(out, target, found)
+		}
+	})
 	if err != nil {
-		return options.run.reports.ended(found, err)
-	}
-	outcome := options.run.finish(out, found)
-	if survey.Asks != servers.AsksForNothing {
-		writeMissing(out, target, found)
+		return outcome
 	}
 	if refused := options.refusedSignIn(survey); refused != nil && !errors.Is(outcome, errFailed) {
 		return refused

@@ -38,8 +38,8 @@ race: build ## the same under the race detector, in random order, with more chec
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
-	go vet ./... ./testdata/interop/...
-	go run $(STATICCHECK) ./... ./testdata/interop/...
+	go vet ./... ./testdata/interop/... ./.ci/release
+	go run $(STATICCHECK) ./... ./testdata/interop/... ./.ci/release
 
 # The database of known vulnerabilities is on the network. Without it the target says so and succeeds, except in CI.
 .PHONY: vulnerabilities
@@ -95,6 +95,10 @@ wycheproof: ## Project Wycheproof's JWS and JWK vectors against our verifier
 .PHONY: bench
 bench: ## the figures that have a goal, one line each
 	@testdata/bench/figures
+
+.PHONY: release
+release: ## archives of the programs for five platforms in dist/, with checksums and SBOMs; SIGN=COMMAND signs them
+	@go tool release -source '$(CURDIR)' -out '$(CURDIR)/dist' $(if $(PLATFORMS),-platforms '$(PLATFORMS)')
 
 # Renames the module wherever its path stands: in imports, comments, READMEs and the modules below.
 .PHONY: rename-module

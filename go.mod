@@ -45,6 +45,9 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
+// Only make release.
+require github.com/CycloneDX/cyclonedx-go v0.12.0
+
 require (
 	github.com/Azure/azure-sdk-for-go/sdk/internal v1.13.0 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
@@ -86,3 +89,5 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
+
+tool mcpentra/.ci/release

@@ -226,6 +226,7 @@ var scripts = map[string]string{
 	"make fuzz":            "none: .ci/run; it takes minutes",
 	"make interop":         "none: .ci/run; other people's software comes from the network",
 	"make wycheproof":      "none: .ci/run; the vectors come from the network",
+	"make release":         "none: .ci/run; it takes minutes, and its program has tests of its own",
 	"make bench":           "none: measuring takes minutes and a machine of its own",
 }
 

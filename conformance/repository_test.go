@@ -113,7 +113,8 @@ var mayImport = map[string][]string{
 		"conformance/internal/exchange",
 		"conformance/loopback",
 	},
-	"conformance/report": {"conformance/check"},
+	"conformance/report":             {"conformance/check"},
+	"conformance/doctor/workstation": {"conformance/doctor", "conformance/loopback"},
 	"conformance/servers": {
 		"conformance/check",
 		"conformance/loopback",

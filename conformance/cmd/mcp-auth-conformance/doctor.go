@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ type doctorOptions struct {
 	redirectURI    string
 	noRegistration bool
 	timeout        time.Duration
+	client         bool
 }
 
 // errExamined carries the exit status of a report.
@@ -36,6 +38,10 @@ challenge, the metadata, the registration, and the authorization request up to t
 It names each fault, the clients that fail on it, and the change that mends it. At the end it
 prints settings for clients.
 
+With --client, doctor first examines this machine as mcp-entra-client would: settings, browser,
+callback port, keychain, stored tokens, proxy and clock. It changes nothing here, and registers no
+client. Without a URL it takes MCP_URL.
+
 Doctor sends no credentials, and stops at the sign-in page. If the server lets clients register, it
 registers one, and deletes it if the server allows that. --no-registration prevents this.
 
@@ -45,10 +51,16 @@ Exit status:
   2  wrong usage, or the address does not answer`,
 		Example: `  mcp-auth-conformance doctor https://mcp.example.com/mcp
   mcp-auth-conformance doctor https://mcp.example.com/mcp --format json
-  mcp-auth-conformance doctor https://mcp.example.com/mcp --client-id 11111111-1111-1111-1111-111111111111`,
-		Args: arguments(1, 1, "the URL of one MCP endpoint"),
+  mcp-auth-conformance doctor https://mcp.example.com/mcp --client-id 11111111-1111-1111-1111-111111111111
+  mcp-auth-conformance doctor --client https://mcp.example.com/mcp`,
+		Args: func(command *cobra.Command, given []string) error {
+			if options.client {
+				return arguments(0, 1, "the URL of one MCP endpoint")(command, given)
+			}
+			return arguments(1, 1, "the URL of one MCP endpoint")(command, given)
+		},
 		RunE: func(command *cobra.Command, given []string) error {
-			return examine(command, given[0], options)
+			return examine(command, strings.Join(given, ""), options)
 		},
 	}
 	flags := command.Flags()
@@ -58,6 +70,7 @@ Exit status:
 	flags.StringVar(&options.redirectURI, "redirect-uri", "", "the registered redirect `URI` of the --client-id")
 	flags.BoolVar(&options.noRegistration, "no-registration", false, "register no client")
 	flags.StringVar(&options.caFile, "ca-file", "", "also trust the certificate authorities in this PEM `FILE`")
+	flags.BoolVar(&options.client, "client", false, "also examine this machine as mcp-entra-client would")
 	flags.DurationVar(&options.timeout, "timeout", 10*time.Second, "time limit for each answer")
 	return command
 }
@@ -79,6 +92,9 @@ func examine(command *cobra.Command, address string, options doctorOptions) erro
 			return err
 		}
 		config.RootCAs = pool
+	}
+	if options.client {
+		return examineClient(command, config, options.format)
 	}
 	report, err := doctor.Walk(command.Context(), config)
 	if err != nil {

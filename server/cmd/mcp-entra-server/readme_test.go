@@ -137,6 +137,7 @@ var elsewhere = map[string]string{
 
 	"mcp-auth-conformance client --only client/device --supports device-code -- mcp-entra-client --quiet " +
 		"--device-code --url {url} call {tool}": "it waits for half a minute; client/conformance_test.go",
+	"mcp-auth-conformance doctor --client https://mcp.example.com/mcp":             "TestDoctorExaminesThisMachine",
 	"mcp-auth-conformance client --supports kept-state,proxy -- node my-client.js": "the reader has the client",
 	"mcp-auth-conformance client --only client/document --supports client-document --fetch-client-document " +
 		"-- node my-client.js": "the reader has the client",

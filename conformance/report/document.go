@@ -200,23 +200,23 @@ func (r *Run) result(result check.Result) Result {
 		eachRevision: rule.EachRevision,
 	}
 	for _, exchange := range result.Exchanges {
-		converted.Exchanges = append(converted.Exchanges, bounded(exchange))
+		converted.Exchanges = append(converted.Exchanges, shown(exchange))
 	}
 	if len(segments) > 1 {
 		converted.Topic = segments[1]
 	}
 	mismatches := result.Mismatches()
 	if len(mismatches) == 0 && result.Err != nil {
-		converted.Reason = bounded(oneLine(result.Err))
+		converted.Reason = shown(oneLine(result.Err))
 	}
 	for _, mismatch := range mismatches[:min(len(mismatches), mostMismatches)] {
 		converted.Mismatches = append(converted.Mismatches, Mismatch{
-			Want:     bounded(mismatch.Want),
-			Got:      bounded(mismatch.Got),
+			Want:     shown(mismatch.Want),
+			Got:      shown(mismatch.Got),
 			Insecure: mismatch.Insecure,
 			Level:    cmp.Or(mismatch.Level, rule.Level),
 			Severity: cmp.Or(mismatch.Severity, rule.Severity),
-			Exchange: bounded(mismatch.Exchange),
+			Exchange: shown(mismatch.Exchange),
 		})
 	}
 	converted.Omitted = len(mismatches) - len(converted.Mismatches)
@@ -236,17 +236,20 @@ func (r *Run) result(result check.Result) Result {
 // maxText bounds a text of a target in a document, in bytes.
 const maxText = 16 << 10
 
-// bounded returns a text of a target in valid UTF-8, and cuts off its end if it is too long.
-func bounded(text string) string {
-	end := min(len(text), maxText)
-	for end < len(text) && end > maxText-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+// shown returns a text of a target as a document has it.
+func shown(text string) string { return strings.TrimRight(bounded(text, maxText), "\r") }
+
+// bounded returns a text in valid UTF-8, and cuts off its end if it is longer than most bytes.
+func bounded(text string, most int) string {
+	end := min(len(text), most)
+	for end < len(text) && end > most-utf8.UTFMax && !utf8.RuneStart(text[end]) {
 		end--
 	}
 	valid := strings.ToValidUTF8(text[:end], "\ufffd")
 	if end < len(text) {
 		valid += fmt.Sprintf("… (%d more bytes)", len(text)-end)
 	}
-	return strings.TrimRight(valid, "\r")
+	return valid
 }
 
 // A Score judges the results of one role at one revision.

@@ -14,5 +14,8 @@ type Format struct {
 func Formats() []Format {
 	return []Format{
 		{"json", WriteJSON},
+		{"junit", WriteJUnit},
+		{"sarif", WriteSARIF},
+		{"badge", WriteBadge},
 	}
 }

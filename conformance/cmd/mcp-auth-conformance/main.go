@@ -108,6 +108,7 @@ Exit status:
 		newListCommand(),
 		newExplainCommand(),
 		newAADSTSCommand(),
+		newCompareCommand(),
 	)
 	command.CompletionOptions.HiddenDefaultCmd = true
 	return command

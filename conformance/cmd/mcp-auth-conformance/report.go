@@ -36,6 +36,8 @@ type reports struct {
 	run      report.Run
 	out      io.Writer // standard output
 	problems io.Writer // standard error
+	people   io.Writer // one of these
+	unmute   string    // ends what muteCommands begins
 }
 
 // read reads the values of --report. It refuses what could not be written at the end of the run.
@@ -66,7 +68,7 @@ func readReportFile(value string) (reportFile, error) {
 	if !found {
 		return reportFile{}, fmt.Errorf("--report: want FORMAT=FILE, for example json=report.json, got %q", value)
 	}
-	formats := report.Formats()
+	formats := reportFormats()
 	i := slices.IndexFunc(formats, func(known report.Format) bool { return known.Name == format })
 	if i < 0 {
 		return reportFile{}, fmt.Errorf("--report: want one of the formats %s, got %q", formatNames(), format)
@@ -81,10 +83,13 @@ func readReportFile(value string) (reportFile, error) {
 	return file, nil
 }
 
+// reportFormats returns the formats of --report.
+func reportFormats() []report.Format { return append(report.Formats(), report.Format{Name: github}) }
+
 // formatNames lists the formats.
 func formatNames() string {
 	var names []string
-	for _, format := range report.Formats() {
+	for _, format := range reportFormats() {
 		names = append(names, format.Name)
 	}
 	return strings.Join(names, ", ")
@@ -115,7 +120,7 @@ func (f *reportFile) open() error {
 		if err != nil {
 			return err
 		}
-		if err := existing.Close(); err != nil {
+		if err := existing.Close(); err != nil || f.format.Name == github {
 			return err
 		}
 	}
@@ -174,12 +179,20 @@ func (r *reports) begin(command *cobra.Command, given []string, known baseline) 
 			return fix.Change
 		},
 	}
+	r.people = r.out
+	forGitHub := false
 	for _, file := range r.files {
-		if file.name == standardOutput {
-			return r.problems
+		switch {
+		case file.format.Name == github:
+			forGitHub = true
+		case file.name == standardOutput:
+			r.people = r.problems
 		}
 	}
-	return r.out
+	if forGitHub {
+		r.unmute = muteCommands(r.people)
+	}
+	return r.people
 }
 
 // document makes the document of a run. An interrupted run ended before its last check.
@@ -193,8 +206,11 @@ func (r *reports) document(found *check.Report, isInterrupted bool) *report.Docu
 // write writes all reports of a run, and returns its outcome. A report that cannot be written is an
 // error, but a failed check counts more.
 func (r *reports) write(document *report.Document, outcome error) error {
+	if r.unmute != "" {
+		fmt.Fprint(r.people, r.unmute)
+	}
 	for _, file := range r.files {
-		err := file.write(r.out, document)
+		err := r.writeFile(file, document)
 		if err == nil {
 			continue
 		}
@@ -214,7 +230,21 @@ func (r *reports) ended(err error) error {
 	if len(r.files) == 0 {
 		return err
 	}
+	if r.unmute != "" {
+		fmt.Fprint(r.people, r.unmute)
+	}
 	return fmt.Errorf("%w; no report is written, because no check was run", err)
+}
+
+// writeFile writes one report.
+func (r *reports) writeFile(file reportFile, document *report.Document) error {
+	if file.format.Name != github {
+		return file.write(r.out, document)
+	}
+	if err := report.WriteAnnotations(r.people, document); err != nil || file.name == standardOutput {
+		return err
+	}
+	return writeSummary(file.name, document)
 }
 
 // write writes a document. The file has its old content or all of the new.

@@ -106,7 +106,7 @@ func TestReportFlagIsReadBeforeTheRun(t *testing.T) {
 	}{
 		{"no file", []string{"--report", "json"}, `want FORMAT=FILE, for example json=report.json, got "json"`},
 		{"empty file", []string{"--report", "json="}, "want a file after the =, or - for standard output"},
-		{"unknown format", []string{"--report", "yaml=a"}, "want one of the formats json"},
+		{"unknown format", []string{"--report", "yaml=a"}, "want one of the formats json, junit"},
 		{"no folder", []string{"--report", "json=" + inside("no/a")}, "want a folder in which files can be made"},
 		{"a folder", []string{"--report", "json=" + folder}, "want a file, got a folder"},
 		{

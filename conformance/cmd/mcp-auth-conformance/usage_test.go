@@ -54,6 +54,8 @@ func TestCommandRefusesBadUsage(t *testing.T) {
 		{"client --supports x -- a", `there is no ability "x"; client --help lists the abilities`},
 		{"client --revision x -- a", "--revision: want one of 2025-03-26"},
 		{"list x", `list wants no arguments, got 1 arguments: ["x"]`},
+		{"compare x", "compare wants the files of an old and a new JSON report, got 1 arguments"},
+		{"compare x y", "open x: "},
 		{"explain", "explain wants one ID, as printed by list, got nothing"},
 		{"aadsts", "aadsts wants a code, a text, or - for the standard input, got nothing"},
 		{"aadsts --x 1", "there is no flag --x"},

@@ -118,6 +118,7 @@ var elsewhere = map[string]string{
 		"--level must": "the reader has the tokens",
 	"mcp-auth-conformance server http://localhost:8000/mcp --sign-in " +
 		"--report json=report.json": "TestRunWritesReports",
+	"mcp-auth-conformance compare old.json new.json": "TestCompareExits",
 	"mcp-auth-conformance server http://localhost:8000/mcp --token-file good.txt " +
 		"--write-baseline known.txt": "the reader has the token",
 	"mcp-auth-conformance server http://localhost:8000/mcp --token-file good.txt " +

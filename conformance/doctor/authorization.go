@@ -46,6 +46,11 @@ func (w *walk) authorization(ctx context.Context, step *Step) bool {
 		seen := &authorized{w: w, issuer: issuer}
 		w.visit(ctx, step, seen, request)
 		w.authorized = seen
+		if found := seen.entraError(); found != nil {
+			passedOn := &entraAsked{w: w, errors: []entraError{*found}}
+			passedOn.report(step)
+			return true
+		}
 		diagnose(step, seen, authorizationSymptoms)
 		end := "the server shows a page to sign in"
 		if seen.upstream != nil {
@@ -162,6 +167,17 @@ var entraPath = regexp.MustCompile(`/oauth2(/v2\.0)?/authorize$`)
 // isEntraRequest reports whether an address is an authorization request at Entra ID, or at a fake.
 func isEntraRequest(address *url.URL) bool {
 	return entraPath.MatchString(address.Path) && (address.Scheme == "https" || address.Scheme == "http")
+}
+
+// entraError returns the error of Entra ID that the server passes on to the client or the person.
+func (s *authorized) entraError() *entraError {
+	if s.upstream != nil {
+		return nil
+	}
+	if found := entraErrorOf(s.client.Get("error_description")); found != nil {
+		return found
+	}
+	return entraErrorIn(s.last)
 }
 
 func (s *authorized) seesNoAnswer() string {

@@ -10,7 +10,8 @@ func fixRedirect(s *challenged) []Fix {
 		path := clean(s.endpoint.EscapedPath())
 		fixes = append(fixes,
 			nginxFix("location = "+path+" {",
-				"\tproxy_pass http://localhost:8000;   # in place of return or rewrite", "}"),
+				"\tproxy_pass http://localhost:8000;   # in place of return or rewrite",
+				"\tproxy_set_header Host $http_host;", "}"),
 			caddyFix("reverse_proxy localhost:8000   # without redir "+path))
 	}
 	return fixes
@@ -19,8 +20,10 @@ func fixRedirect(s *challenged) []Fix {
 func fixLoginPage(s *challenged) []Fix {
 	path := clean(s.endpoint.EscapedPath())
 	return []Fix{
-		nginxFix("location "+path+" {", "\tauth_request off;", "\tproxy_pass http://localhost:8000;", "}",
-			"location /.well-known/ {", "\tauth_request off;", "\tproxy_pass http://localhost:8000;", "}"),
+		nginxFix("location "+path+" {", "\tauth_request off;", "\tproxy_pass http://localhost:8000;",
+			"\tproxy_set_header Host $http_host;", "}",
+			"location /.well-known/ {", "\tauth_request off;", "\tproxy_pass http://localhost:8000;",
+			"\tproxy_set_header Host $http_host;", "}"),
 		{PortalPage, "Azure portal > App Service > Authentication",
 			"Restrict access: Allow unauthenticated access (the MCP server checks tokens itself)"},
 		{ProxyLine, "oauth2-proxy", "skip_auth_routes = [ \"^" + path + "\", \"^/.well-known/\" ]"},

@@ -77,6 +77,11 @@ func entraErrorIn(a *answer) *entraError {
 			message = visibleText(a)
 		}
 	}
+	return entraErrorOf(message)
+}
+
+// entraErrorOf returns the error in a message.
+func entraErrorOf(message string) *entraError {
 	at := entraNumber.FindStringSubmatchIndex(message)
 	if at == nil {
 		return nil
@@ -163,6 +168,9 @@ func (s *entraAsked) keep(found entraError) {
 func (s *entraAsked) report(step *Step) {
 	for _, found := range s.errors {
 		why, fixes := explain(found)
+		for i := range fixes {
+			fixes[i].Text = strings.ReplaceAll(fixes[i].Text, "the resource of the request", s.resource())
+		}
 		step.Findings = append(step.Findings, Finding{
 			Code:    "aadsts-" + strconv.Itoa(found.number),
 			Kind:    Fault,
@@ -172,6 +180,14 @@ func (s *entraAsked) report(step *Step) {
 			Fixes:   fixes,
 		})
 	}
+}
+
+// resource returns the parameter resource of the request.
+func (s *entraAsked) resource() string {
+	if s.issuer == nil {
+		return clean(s.w.secrets.Shown(s.query.Get("resource")))
+	}
+	return clean(s.w.secrets.Shown(s.w.resourceParameter()))
 }
 
 // effectsOf says how clients show an error of Entra ID.

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -151,6 +152,28 @@ func (s *entraAsked) seesBareScope() string {
 	return ""
 }
 
+// resourceOf returns the identifier of the resource in a scope, or "" for a scope without one.
+func resourceOf(scope string) string {
+	cut := strings.LastIndexByte(scope, '/')
+	if cut < 0 || slices.Contains(openIDScopes, scope) {
+		return ""
+	}
+	return scope[:cut]
+}
+
+func (s *entraAsked) seesTwoResources() string {
+	first := ""
+	for _, scope := range s.w.scopes() {
+		resource := resourceOf(scope)
+		if first != "" && resource != "" && resource != first {
+			return fmt.Sprintf("the server lists scopes of %s and of %s", s.w.secrets.Shown(first),
+				s.w.secrets.Shown(resource))
+		}
+		first = cmp.Or(first, resource)
+	}
+	return ""
+}
+
 func (s *entraAsked) seesNoOffline() string {
 	scopes := s.w.scopes()
 	if len(scopes) == 0 || slices.Contains(scopes, "offline_access") {
@@ -224,6 +247,15 @@ var directSymptoms = []symptom[*entraAsked]{
 		fixes:   fixBareScope,
 	},
 	{
+		code: "scopes-of-two-resources",
+		kind: Fault,
+		seen: (*entraAsked).seesTwoResources,
+		why: "A token is for one resource. Entra ID answers AADSTS28000 to the token request that follows the " +
+			"sign-in, or AADSTS9010010 before it.",
+		effects: everyClient("they ask for all scopes that the server lists, and the sign-in fails"),
+		fixes:   fixTwoResources,
+	},
+	{
 		code:    "scopes-without-refresh",
 		kind:    Warning,
 		seen:    (*entraAsked).seesNoOffline,
@@ -274,6 +306,26 @@ func fixBareScope(s *entraAsked) []Fix {
 	return []Fix{
 		codeFix("\"scopes_supported\": [\"" + strings.Join(full, "\", \"") + "\"]"),
 		serverFix("AUTH_MODE=broker"),
+	}
+}
+
+// fixTwoResources keeps the scopes of the first resource that is not Microsoft Graph.
+func fixTwoResources(s *entraAsked) []Fix {
+	kept := ""
+	var scopes []string
+	for _, scope := range s.w.scopes() {
+		resource := resourceOf(scope)
+		if resource == "" || strings.HasPrefix(resource, "https://graph.microsoft.") {
+			continue
+		}
+		kept = cmp.Or(kept, resource)
+		if resource == kept {
+			scopes = append(scopes, clean(s.w.secrets.Shown(scope)))
+		}
+	}
+	return []Fix{
+		codeFix("\"scopes_supported\": [\"" + strings.Join(scopes, "\", \"") + "\"]"),
+		codeFix("get a token for the other resource on behalf of the person (the grant jwt-bearer)"),
 	}
 }
 

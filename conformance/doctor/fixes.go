@@ -42,14 +42,15 @@ func forwardHost() []Fix {
 			"proxy_set_header X-Forwarded-Host $http_host;",
 			"proxy_set_header X-Forwarded-Proto $scheme;",
 		),
-		caddyFix("reverse_proxy localhost:8000 {", "\theader_up Host {host}", "}"),
+		caddyFix("reverse_proxy localhost:8000 {", "\theader_up Host {hostport}", "}"),
 	}
 }
 
 // wholePath are the lines with which a proxy passes on all paths unchanged.
 func wholePath() []Fix {
 	return []Fix{
-		nginxFix("location / {", "\tproxy_pass http://localhost:8000;   # no path and no slash after the port", "}"),
+		nginxFix("location / {", "\tproxy_pass http://localhost:8000;   # no path and no slash after the port",
+			"\tproxy_set_header Host $http_host;", "}"),
 		caddyFix("reverse_proxy localhost:8000   # outside handle_path and without rewrite"),
 	}
 }

@@ -194,9 +194,10 @@ func resourceDiffers(name string, which difference, why string) symptom[*resourc
 }
 
 func fixPlaces(s *resourceSeen) []Fix {
-	path := "/.well-known/oauth-protected-resource"
 	return []Fix{
-		nginxFix("location "+path+" {", "\tproxy_pass http://localhost:8000;   # no path after the port", "}"),
+		nginxFix("location /.well-known/ {", "\tproxy_pass http://localhost:8000;   # no path after the port",
+			"\tproxy_set_header Host $http_host;", "}",
+			"location / {", "\tproxy_pass http://localhost:8000;", "\tproxy_set_header Host $http_host;", "}"),
 		caddyFix("handle /.well-known/* {", "\treverse_proxy localhost:8000", "}"),
 		codeFix("serve the metadata at " +
 			clean(wellKnown(s.endpoint, "oauth-protected-resource", s.endpoint.EscapedPath()))),

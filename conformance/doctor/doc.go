@@ -15,6 +15,7 @@
 //	registration       RFC 7591
 //	authorization      the authorization request, up to the sign-in page
 //	entra              what Entra ID says to the request before anyone signs in
+//	session            messages and an event stream with a token, if the caller has one
 //
 // Walk sends no credentials and stops at the sign-in page. It deletes the client that it
 // registered, where the server offers RFC 7592. Answers, waits, redirects and requests are bounded,

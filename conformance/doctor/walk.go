@@ -29,6 +29,9 @@ type Config struct {
 	RedirectURI string
 	// NoRegistration registers no client.
 	NoRegistration bool
+	// Token is an access token for the endpoint. With it, Walk also sends messages and opens a
+	// stream. Empty means none.
+	Token string
 	// RootCAs are the trusted certificate authorities. Nil means the system's.
 	RootCAs *x509.CertPool
 	// Dial connects to host:port, and resolves the name. Nil means the network and its DNS.
@@ -73,6 +76,7 @@ var steps = []struct {
 	{"registration", "Register a client", (*walk).registration},
 	{"authorization", "Begin a sign-in", (*walk).authorization},
 	{"entra", "Ask Entra ID, without signing in", (*walk).entra},
+	{sessionStep, "Use the token", (*walk).session},
 }
 
 // Walk examines a deployment. It returns an error only if the context ends.
@@ -90,6 +94,9 @@ func Walk(ctx context.Context, config Config) (*Report, error) {
 	within, cancel := context.WithTimeout(ctx, walkTime)
 	defer cancel()
 	for _, next := range steps {
+		if next.name == sessionStep && config.Token == "" {
+			continue
+		}
 		if config.Progress != nil {
 			config.Progress(next.title)
 		}

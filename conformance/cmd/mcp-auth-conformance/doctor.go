@@ -18,6 +18,7 @@ type doctorOptions struct {
 	caFile         string
 	clientID       string
 	redirectURI    string
+	tokenFile      string
 	noRegistration bool
 	timeout        time.Duration
 	client         bool
@@ -42,7 +43,8 @@ With --client, doctor first examines this machine as mcp-entra-client would: set
 callback port, keychain, stored tokens, proxy and clock. It changes nothing here, and registers no
 client. Without a URL it takes MCP_URL.
 
-Doctor sends no credentials, and stops at the sign-in page. If the server lets clients register, it
+Doctor stops at the sign-in page. It sends no credentials but the token of --token-file, and that
+one only to the endpoint. If the server lets clients register, it
 registers one, and deletes it if the server allows that. --no-registration prevents this.
 
 Exit status:
@@ -68,6 +70,8 @@ Exit status:
 	flags.StringVar(&options.format, "format", "text", "print the report in this `FORMAT`: text or json")
 	flags.StringVar(&options.clientID, "client-id", "", "use the registered client with this `ID`")
 	flags.StringVar(&options.redirectURI, "redirect-uri", "", "the registered redirect `URI` of the --client-id")
+	flags.StringVar(&options.tokenFile, "token-file", "",
+		"with the access token in this `FILE`, also send messages and open a stream")
 	flags.BoolVar(&options.noRegistration, "no-registration", false, "register no client")
 	flags.StringVar(&options.caFile, "ca-file", "", "also trust the certificate authorities in this PEM `FILE`")
 	flags.BoolVar(&options.client, "client", false, "also examine this machine as mcp-entra-client would")
@@ -92,6 +96,13 @@ func examine(command *cobra.Command, address string, options doctorOptions) erro
 			return err
 		}
 		config.RootCAs = pool
+	}
+	if options.tokenFile != "" {
+		token, err := readToken(options.tokenFile)
+		if err != nil {
+			return fmt.Errorf("--token-file: %w", err)
+		}
+		config.Token = token
 	}
 	if options.client {
 		return examineClient(command, config, options.format)

@@ -69,7 +69,7 @@ func Examine(ctx context.Context, config Config) (*doctor.Report, error) {
 	if m.config.URL == "" {
 		return nil, fmt.Errorf("want the URL of an MCP server as an argument or in MCP_URL, got neither")
 	}
-	report := doctor.NewReport(withoutPassword(m.config.URL))
+	local := []doctor.Step{}
 	for _, next := range steps {
 		if m.config.Walk.Progress != nil {
 			m.config.Walk.Progress(next.title)
@@ -79,14 +79,14 @@ func Examine(ctx context.Context, config Config) (*doctor.Report, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("doctor: the examination was stopped: %w", err)
 		}
-		report.Steps = append(report.Steps, step)
+		local = append(local, step)
 	}
-	walked, err := doctor.Walk(ctx, m.walkConfig())
+	report, err := doctor.Walk(ctx, m.walkConfig())
 	if err != nil {
 		return nil, err
 	}
-	report.Steps = append(report.Steps, walked.Steps...)
-	report.Answers = walked.Answers
+	report.Subject = withoutPassword(m.config.URL)
+	report.Steps = append(local, report.Steps...)
 	return report, nil
 }
 

@@ -17,5 +17,6 @@ func Formats() []Format {
 		{"junit", WriteJUnit},
 		{"sarif", WriteSARIF},
 		{"badge", WriteBadge},
+		{"html", WriteHTML},
 	}
 }

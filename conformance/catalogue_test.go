@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -88,6 +89,40 @@ func TestAdvisoriesAreReplayed(t *testing.T) {
 		for _, replay := range advisory.Replays {
 			isKnown := checks[replay.Check] || tests[replay.Test]
 			assert.True(t, isKnown, "%s names %q, which does not exist", advisory.Names, replay.Check+replay.Test)
+		}
+	}
+}
+
+// TestFaultsNameWhatExists wants a check for each ID, and a constant beside the broken
+// implementations for each sentence.
+func TestFaultsNameWhatExists(t *testing.T) {
+	t.Parallel()
+	checks := map[string]bool{}
+	for _, rule := range rules() {
+		checks[rule.ID] = true
+	}
+	for role, folder := range map[string]string{
+		catalogue.Server:              "servers",
+		catalogue.Client:              "clients",
+		catalogue.AuthorizationServer: "issuers",
+	} {
+		constants := map[string]bool{}
+		isConstant := regexp.MustCompile(`(?m)^(?:\t|const )\w+\s+(?:Fault\s+)?= ("[^\n]+")$`)
+		for _, name := range tracked(t, "conformance/"+folder+"/internal/broken/*.go") {
+			text, err := os.ReadFile(filepath.Join("..", name))
+			require.NoError(t, err)
+			for _, found := range isConstant.FindAllSubmatch(text, -1) {
+				value, err := strconv.Unquote(string(found[1]))
+				require.NoError(t, err)
+				constants[value] = true
+			}
+		}
+		for _, fault := range catalogue.Faults(role) {
+			assert.True(t, constants[fault.Sentence], "%s: nothing simulates %q", role, fault.Sentence)
+			assert.Regexp(t, `^[a-z].*[^.]$`, fault.Sentence)
+			for _, id := range fault.Checks {
+				assert.True(t, checks[id], "%q names the check %s, which does not exist", fault.Sentence, id)
+			}
 		}
 	}
 }

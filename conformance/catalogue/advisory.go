@@ -63,16 +63,12 @@ func FindAdvisory(name string) (Advisory, bool) {
 	return all[i], true
 }
 
-// ReplayedBy returns the names of the advisories that a check replays.
-func ReplayedBy(check string) []string {
-	var names []string
-	for _, advisory := range Advisories() {
+// ReplayedBy returns the advisories that a check replays.
+func ReplayedBy(check string) []Advisory {
+	return slices.DeleteFunc(Advisories(), func(advisory Advisory) bool {
 		isReplay := func(replay Replay) bool { return replay.Check == check }
-		if slices.ContainsFunc(advisory.Replays, isReplay) {
-			names = append(names, advisory.Names...)
-		}
-	}
-	return names
+		return !slices.ContainsFunc(advisory.Replays, isReplay)
+	})
 }
 
 // The columns of a file of advisories.

@@ -12,5 +12,12 @@
 // nothing does. A replay is the name of a Go test, or the ID of a check with the fault of a broken
 // implementation that has the weakness: "check = fault". Semicolons separate the replays.
 //
+// faults.tsv lists the broken implementations of the tests. Its columns are the role of the
+// software, the group of the [Fault], the sentence, and the checks that catch it, separated by
+// commas. The tests beside the implementations prove each line: exactly these checks go red.
+//
 // The files in fixes have a [Fix] for each topic, which is the first two segments of a check's ID.
+// A topic has the change in one line, what to do in general, and how with each SDK. Advice for go
+// is for both Go SDKs. Names of an API are in backquotes, and names of this module have their whole
+// path. The tests look for the names in Go and in TypeScript.
 package catalogue

@@ -29,7 +29,10 @@ func listAdvisories(out io.Writer, long bool) {
 
 // explainAdvisory prints an advisory, and what replays it.
 func explainAdvisory(out io.Writer, advisory catalogue.Advisory) {
-	fmt.Fprintf(out, "%s\n\n%s\n\n", strings.Join(advisory.Names, ", "), advisory.Sentence)
+	writeWrapped(out, "", strings.Join(advisory.Names, ", "))
+	fmt.Fprintln(out)
+	writeWrapped(out, "", advisory.Sentence)
+	fmt.Fprintln(out)
 	explainLine(out, "software", advisory.Software)
 	explainLine(out, "no replay", advisory.Elsewhere)
 	for _, replay := range advisory.Replays {

@@ -12,145 +12,148 @@ import (
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients"
 	"mcpentra/conformance/issuers"
-	"mcpentra/conformance/report"
 	"mcpentra/conformance/servers"
 )
 
-func newListCommand() *cobra.Command {
-	long := false
-	entries := false
-	advisories := false
-	schema := false
+func newExplainCommand() *cobra.Command {
+	var names []string
 	command := &cobra.Command{
-		Use:   "list",
-		Short: "List the checks, the catalogue or the advisories, one ID per line",
-		Args:  arguments(0, 0, "no arguments"),
-		Example: "  mcp-auth-conformance list --long\n  mcp-auth-conformance list --catalogue\n" +
-			"  mcp-auth-conformance list --advisories --long",
-		RunE: func(command *cobra.Command, _ []string) error {
-			out := command.OutOrStdout()
-			if schema {
-				_, err := out.Write(report.Schema())
+		Use:   "explain ID",
+		Short: "Explain a check, a topic, a requirement, an attack or an advisory",
+		Long: "Explain a check: the rule and its source, how it is tested, what breaks it, and what to change.\n" +
+			"With the first segments of an ID, list the topics or checks below, and what to change.\n" +
+			"The ID can also be of a requirement or an attack of the catalogue, or of an advisory.",
+		Args: arguments(1, 1, "one ID, as printed by list"),
+		Example: "  mcp-auth-conformance explain server/token/expired\n" +
+			"  mcp-auth-conformance explain server/token --sdk mcp-go\n" +
+			"  mcp-auth-conformance explain RS-012\n  mcp-auth-conformance explain CVE-2025-4143",
+		RunE: func(command *cobra.Command, given []string) error {
+			sdks, err := readSDKs(names)
+			if err != nil {
 				return err
 			}
-			if advisories {
-				listAdvisories(out, long)
-				return nil
-			}
-			if entries {
-				for _, entry := range catalogue.Entries() {
-					listOne(out, long, entry.ID, entry.Level, entry.Sentence)
-					if long {
-						listReason(out, "no check", entry.Elsewhere)
-						listReason(out, "left out", entry.LeftOut)
-					}
-				}
-				return nil
-			}
-			for _, rule := range rules() {
-				listOne(out, long, rule.ID, rule.Level, rule.Sentence)
-			}
-			return nil
+			return newExplainer(sdks).explain(command.OutOrStdout(), strings.TrimSuffix(given[0], "/"))
 		},
 	}
-	command.Flags().BoolVar(&long, "long", false, "print level and rule too")
-	command.Flags().BoolVar(
-		&entries,
-		"catalogue",
-		false,
-		"list the requirements and attacks instead of the checks",
+	command.Flags().StringSliceVar(
+		&names,
+		"sdk",
+		nil,
+		"say what to change with this `SDK` only: typescript, fastmcp, mcp-go, go-sdk, or go for both; can be repeated",
 	)
-	command.Flags().BoolVar(
-		&advisories,
-		"advisories",
-		false,
-		"list the weaknesses of other software that the checks replay",
-	)
-	command.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of --report json=FILE instead")
-	command.MarkFlagsMutuallyExclusive("catalogue", "advisories", "schema")
 	return command
 }
 
-func listOne(out io.Writer, long bool, id string, level check.Level, sentence string) {
-	if long {
-		fmt.Fprintf(out, "%-50s %-6s %s\n", id, level, sentence)
-		return
+// readSDKs reads the values of --sdk. Without any it returns all SDKs.
+func readSDKs(names []string) ([]catalogue.SDK, error) {
+	var sdks []catalogue.SDK
+	for _, name := range names {
+		switch sdk := catalogue.SDK(strings.ToLower(name)); {
+		case sdk == "go":
+			sdks = append(sdks, catalogue.MCPGo, catalogue.GoSDK)
+		case slices.Contains(catalogue.SDKs(), sdk):
+			sdks = append(sdks, sdk)
+		default:
+			return nil, fmt.Errorf("--sdk: want typescript, fastmcp, mcp-go, go-sdk or go, got %q", name)
+		}
 	}
-	fmt.Fprintln(out, id)
+	if sdks == nil {
+		return catalogue.SDKs(), nil
+	}
+	return sdks, nil
 }
 
-// listReason prints why no check tries an entry, or a part of it.
-func listReason(out io.Writer, name, reason string) {
-	if reason != "" {
-		fmt.Fprintf(out, "%-57s %s: %s\n", "", name, reason)
+// An explainer prints what people ask about an ID.
+type explainer struct {
+	servers []servers.Check
+	issuers []issuers.Check
+	clients []clients.Check
+	rules   []check.Rule
+	// sdks are those whose advice it prints.
+	sdks []catalogue.SDK
+}
+
+func newExplainer(sdks []catalogue.SDK) *explainer {
+	return &explainer{
+		servers: servers.Checks(),
+		issuers: issuers.Checks(),
+		clients: clients.Checks(),
+		rules:   rules(),
+		sdks:    sdks,
 	}
 }
 
-func newExplainCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "explain ID",
-		Short: "Explain a check, a requirement, an attack or an advisory",
-		Args:  arguments(1, 1, "one ID, as printed by list"),
-		Example: "  mcp-auth-conformance explain server/token/expired\n  mcp-auth-conformance explain RS-012\n" +
-			"  mcp-auth-conformance explain CVE-2025-4143",
-		RunE: func(command *cobra.Command, given []string) error {
-			out := command.OutOrStdout()
-			id := given[0]
-			for _, tried := range servers.Checks() {
-				if tried.ID == id {
-					explainRule(out, tried.Rule)
-					explainNeeds(out, tried)
-					return nil
-				}
-			}
-			for _, tried := range issuers.Checks() {
-				if tried.ID == id {
-					explainRule(out, tried.Rule)
-					for _, need := range tried.Needs {
-						explainLine(out, "needs", string(need))
-					}
-					return nil
-				}
-			}
-			for _, tried := range clients.Checks() {
-				if tried.ID == id {
-					explainRule(out, tried.Rule)
-					if len(tried.Abilities) > 0 {
-						explainLine(out, "needs", fmt.Sprintf("abilities of the client: %v", tried.Abilities))
-					}
-					return nil
-				}
-			}
-			if entry, found := catalogue.Find(id); found {
-				explainEntry(out, entry)
-				return nil
-			}
-			if advisory, found := catalogue.FindAdvisory(id); found {
-				explainAdvisory(out, advisory)
-				return nil
-			}
-			return fmt.Errorf(
-				"there is no check, requirement, attack or advisory %q; list, list --catalogue and list --advisories "+
-					"show the IDs",
-				id,
-			)
-		},
+// explain prints the check, topic, entry or advisory that an ID names.
+func (e *explainer) explain(out io.Writer, id string) error {
+	if e.explainCheck(out, id) {
+		explainFaults(out, id)
+		explainFix(out, id, e.sdks)
+		return nil
 	}
+	if entry, found := catalogue.Find(id); found {
+		explainEntry(out, entry, catalogue.Covering(id, e.rules))
+		return nil
+	}
+	if advisory, found := catalogue.FindAdvisory(id); found {
+		explainAdvisory(out, advisory)
+		return nil
+	}
+	if e.explainBelow(out, id) {
+		return nil
+	}
+	return unknownID(id, e.knownIDs())
+}
+
+// explainCheck prints the rule of a check and what the check needs. It reports whether there is a
+// check with the ID.
+func (e *explainer) explainCheck(out io.Writer, id string) bool {
+	for _, tried := range e.servers {
+		if tried.ID == id {
+			explainRule(out, tried.Rule)
+			explainNeeds(out, tried)
+			return true
+		}
+	}
+	for _, tried := range e.issuers {
+		if tried.ID == id {
+			explainRule(out, tried.Rule)
+			for _, need := range tried.Needs {
+				explainLine(out, "needs", string(need))
+			}
+			return true
+		}
+	}
+	for _, tried := range e.clients {
+		if tried.ID == id {
+			explainRule(out, tried.Rule)
+			if len(tried.Abilities) > 0 {
+				explainLine(out, "needs", fmt.Sprintf("abilities of the client: %v", tried.Abilities))
+			}
+			return true
+		}
+	}
+	return false
 }
 
 func explainRule(out io.Writer, rule check.Rule) {
-	fmt.Fprintf(out, "%s\n\n%s\n\n", rule.ID, rule.Sentence)
+	fmt.Fprintf(out, "%s\n\n", rule.ID)
+	writeWrapped(out, "", rule.Sentence)
+	fmt.Fprintln(out)
 	explainLine(out, "level", string(rule.Level))
 	explainLine(out, "severity", string(rule.Severity))
 	explainLine(out, "from", rule.Reference)
 	explainLine(out, "revisions", revisionsOf(rule.Revisions))
 	explainLine(out, "tries", strings.Join(rule.Covers, ", "))
-	explainLine(out, "replays", strings.Join(catalogue.ReplayedBy(rule.ID), ", "))
 }
 
+// explainLine prints a name and its value. Further lines of a long value are below the first.
 func explainLine(out io.Writer, name, value string) {
-	if value != "" {
-		fmt.Fprintf(out, "%-10s %s\n", name, value)
+	if value == "" {
+		return
+	}
+	for _, line := range wrap(value, lineWidth-11) {
+		fmt.Fprintf(out, "%-10s %s\n", name, line)
+		name = ""
 	}
 }
 
@@ -172,49 +175,17 @@ func explainNeeds(out io.Writer, tried servers.Check) {
 	}
 }
 
-// rules returns the rules of all checks: of servers, of authorization servers, of clients.
-func rules() []check.Rule { return slices.Concat(serverRules(), issuerRules(), clientRules()) }
-
-func serverRules() []check.Rule {
-	var all []check.Rule
-	for _, tried := range servers.Checks() {
-		all = append(all, tried.Rule)
-	}
-	return all
-}
-
-func issuerRules() []check.Rule {
-	var all []check.Rule
-	for _, tried := range issuers.Checks() {
-		all = append(all, tried.Rule)
-	}
-	return all
-}
-
-func clientRules() []check.Rule {
-	var all []check.Rule
-	for _, tried := range clients.Checks() {
-		all = append(all, tried.Rule)
-	}
-	return all
-}
-
-func explainEntry(out io.Writer, entry catalogue.Entry) {
-	fmt.Fprintf(
-		out,
-		"%s\n\n%s\n\nlevel      %s\nrevisions  %s\n",
-		entry.ID,
-		entry.Sentence,
-		entry.Level,
-		revisionsOf(entry.Revisions),
-	)
-	if entry.Severity != "" {
-		fmt.Fprintf(out, "severity   %s\n", entry.Severity)
-	}
+func explainEntry(out io.Writer, entry catalogue.Entry, covering []check.Rule) {
+	fmt.Fprintf(out, "%s\n\n", entry.ID)
+	writeWrapped(out, "", entry.Sentence)
+	fmt.Fprintln(out)
+	explainLine(out, "level", string(entry.Level))
+	explainLine(out, "revisions", revisionsOf(entry.Revisions))
+	explainLine(out, "severity", string(entry.Severity))
 	explainLine(out, "no check", entry.Elsewhere)
 	explainLine(out, "left out", entry.LeftOut)
-	for _, rule := range catalogue.Covering(entry.ID, rules()) {
-		fmt.Fprintf(out, "check      %s\n", rule.ID)
+	for _, rule := range covering {
+		explainLine(out, "check", rule.ID)
 	}
 }
 

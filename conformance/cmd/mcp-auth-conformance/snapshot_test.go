@@ -97,20 +97,24 @@ func startWithoutChallenge(t *testing.T) string {
 // TestExplainDescribesID snapshots what explain prints for each kind of ID.
 func TestExplainDescribesID(t *testing.T) {
 	t.Parallel()
-	for name, id := range map[string]string{
-		"server-check": "server/token/expired",
-		"client-check": "client/registration/pre-registered",
-		"requirement":  "server-401-expired-token",
-		"attack":       "RS-012",
-		"part":         "RS-072",
-		"advisory":     "CVE-2025-4143",
+	for name, arguments := range map[string][]string{
+		"server-check":   {"server/token/expired"},
+		"client-check":   {"client/registration/pre-registered"},
+		"issuer-check":   {"authorization-server/redirect/exact"},
+		"requirement":    {"server-401-expired-token"},
+		"attack":         {"RS-012"},
+		"part":           {"RS-072"},
+		"advisory":       {"CVE-2025-4143"},
+		"topic":          {"server/host"},
+		"topic-for-sdks": {"client/iss/", "--sdk", "go,fastmcp"},
+		"role":           {"authorization-server"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
 			command := newCommand()
 			command.SetOut(&out)
-			command.SetArgs([]string{"explain", id})
+			command.SetArgs(append([]string{"explain"}, arguments...))
 			require.NoError(t, command.ExecuteContext(t.Context()))
 			matchSnapshot(t, "explain-"+name, out.String())
 		})

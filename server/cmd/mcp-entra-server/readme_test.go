@@ -68,6 +68,8 @@ var readmeCommands = map[string]way{
 	"mcp-auth-conformance list --catalogue --long":                                              ends,
 	"mcp-auth-conformance list --advisories --long":                                             ends,
 	"mcp-auth-conformance explain server/token/expired":                                         ends,
+	"mcp-auth-conformance explain server/token --sdk mcp-go":                                    ends,
+	"mcp-auth-conformance explain client":                                                       ends,
 	"mcp-auth-conformance explain RS-012":                                                       ends,
 	"mcp-auth-conformance explain CVE-2025-4143":                                                ends,
 	`mcp-auth-conformance aadsts "AADSTS500011: The resource principal named api://x"`:          ends,

@@ -13,7 +13,7 @@ import (
 // TestAdvisoriesHaveTwins wants the twin of each advisory caught by the check that replays it.
 func TestAdvisoriesHaveTwins(t *testing.T) {
 	t.Parallel()
-	caught := caughtBy
+	caught := caughtBy()
 	for _, current := range checks.All() {
 		for _, advisory := range catalogue.Advisories() {
 			for _, replay := range advisory.Replays {

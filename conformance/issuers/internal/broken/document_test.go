@@ -27,7 +27,7 @@ func TestDocumentChecksCatchFaultsBelowOneAddress(t *testing.T) {
 		result := bench.Run(t.Context(), current, good)
 		assert.Equal(t, check.Pass, result.Verdict, "%s: %v", current.ID, result.Err)
 	}
-	for fault, red := range documentCaught {
+	for fault, red := range caught("document") {
 		target := startBelowOneAddress(t, fault)
 		for _, current := range selected {
 			if slices.Contains(red, current.ID) {

@@ -86,7 +86,7 @@ func TestTypedUserCodesCount(t *testing.T) {
 	} {
 		t.Run(string(fault), func(t *testing.T) {
 			t.Parallel()
-			ids := deviceCaught[fault]
+			ids := caught("device")[fault]
 			selected := slices.DeleteFunc(checks.All(), func(current bench.Check) bool {
 				return !slices.Contains(ids, current.ID)
 			})

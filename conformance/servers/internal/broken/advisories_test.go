@@ -15,7 +15,7 @@ import (
 func TestAdvisoriesHaveTwins(t *testing.T) {
 	t.Parallel()
 	caught := caughtBy()
-	maps.Copy(caught, caughtAtLeastBy)
+	maps.Copy(caught, caughtAtLeastBy())
 	for _, current := range checks.All() {
 		for _, advisory := range catalogue.Advisories() {
 			for _, replay := range advisory.Replays {

@@ -99,7 +99,7 @@ func assertSkippedByFault(
 
 func TestChecksCatchMissingParts(t *testing.T) {
 	t.Parallel()
-	forEach(t, caughtAtLeastBy, func(t *testing.T, fault broken.Fault, red []string) {
+	forEach(t, caughtAtLeastBy(), func(t *testing.T, fault broken.Fault, red []string) {
 		selected := slices.DeleteFunc(sample(red), isSlow)
 		isRight := func(current bench.Check, result check.Result) bool {
 			switch {
@@ -135,7 +135,7 @@ func sample(ids []string) []bench.Check {
 func TestEveryCheckCatchesFaults(t *testing.T) {
 	t.Parallel()
 	catching := map[string]bool{}
-	for _, faults := range []map[broken.Fault][]string{caughtBy(), caughtAtLeastBy} {
+	for _, faults := range []map[broken.Fault][]string{caughtBy(), caughtAtLeastBy()} {
 		for red := range maps.Values(faults) {
 			for _, id := range red {
 				catching[id] = true

@@ -1,7 +1,7 @@
 package broken
 
 // A Fault is one way to be broken. Its text says what a server with the fault does. To add one,
-// name it here or in the file that simulates it, and add it to caughtBy in the tests.
+// name it here or in the file that simulates it, and add it to faults.tsv of package catalogue.
 type Fault string
 
 // Faults that concern every request.

@@ -20,7 +20,7 @@ func (m *machine) certificateFile(step *doctor.Step) {
 	if name == "" || m.config.OS == "darwin" || m.config.OS == "windows" {
 		return
 	}
-	text, err := readBounded(m.absolute(name), maxCertificates)
+	text, err := readLinked(m.absolute(name), maxCertificates)
 	if err == nil && !holdsCertificate(text) {
 		err = errors.New("it holds no certificate in PEM")
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"strings"
 	"time"
@@ -44,6 +45,7 @@ type Config struct {
 type machine struct {
 	config Config
 	env    map[string]string
+	typed  string // the URL as the person typed it
 	// keyInKeychain says that the keychain holds the client's encryption key.
 	keyInKeychain bool
 }
@@ -127,7 +129,32 @@ func newMachine(config Config) *machine {
 	if m.config.URL == "" {
 		m.config.URL = m.env["MCP_URL"]
 	}
+	m.typed = m.config.URL
+	m.config.URL = withScheme(m.config.URL)
 	return m
+}
+
+// barePort matches the beginning of an address that is a port of this machine.
+var barePort = regexp.MustCompile(`^:?[0-9]{2,5}(/|$)`)
+
+// withScheme adds a missing scheme as the client does: http on this machine, https elsewhere.
+func withScheme(address string) string {
+	if strings.Contains(address, "://") {
+		return address
+	}
+	if barePort.MatchString(address) {
+		address = "localhost:" + strings.TrimPrefix(address, ":")
+	}
+	parsed, err := url.Parse("//" + address)
+	switch {
+	case err != nil:
+		return address
+	case isLoopback(parsed.Hostname()):
+		return "http://" + address
+	case strings.Contains(strings.Trim(parsed.Hostname(), "."), "."):
+		return "https://" + address
+	}
+	return address
 }
 
 func (m *machine) walkConfig() doctor.Config {

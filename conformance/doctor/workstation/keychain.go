@@ -3,6 +3,7 @@ package workstation
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"mcpentra/conformance/doctor"
 )
@@ -36,6 +37,11 @@ func (m *machine) keychain(ctx context.Context, step *doctor.Step) {
 		fine(step, "keychain-absent", keptInFile)
 		return
 	}
+	if !isSocketAddress(address) {
+		did(step, "not asked: the address in %s could start a program", busVariable)
+		fine(step, "keychain-not-asked", "the client asks the keychain at its first sign-in")
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	state, err := askSecretService(ctx, address)
@@ -43,6 +49,18 @@ func (m *machine) keychain(ctx context.Context, step *doctor.Step) {
 		err = fmt.Errorf("no answer within %v", patience)
 	}
 	m.judgeKeychain(step, state, err)
+}
+
+// isSocketAddress reports whether an address of a bus names only sockets. Other kinds, such as
+// unixexec, start a program (D-Bus specification, Transports).
+func isSocketAddress(address string) bool {
+	for part := range strings.SplitSeq(address, ";") {
+		kind, _, _ := strings.Cut(part, ":")
+		if part != "" && kind != "unix" && kind != "tcp" {
+			return false
+		}
+	}
+	return true
 }
 
 // A keychainState is what a Secret Service says without being unlocked.

@@ -39,7 +39,10 @@ func (m *machine) settings(_ context.Context, step *doctor.Step) {
 		}
 	}
 	did(step, "settings in the environment: %s", listed(set))
-	if url := m.env["MCP_URL"]; url != "" && url != m.config.URL {
+	if m.typed != m.config.URL {
+		did(step, "%s is read as %s", withoutPassword(m.typed), withoutPassword(m.config.URL))
+	}
+	if named := m.env["MCP_URL"]; named != "" && named != m.typed {
 		did(step, "the address on the command line is used, and not MCP_URL")
 	}
 	m.misspelt(step)

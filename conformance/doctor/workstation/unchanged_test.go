@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -135,6 +136,40 @@ func TestPasswordInURLIsNotShown(t *testing.T) {
 		require.NoError(t, report.WriteText(&text, false))
 		assert.NotContains(t, text.String(), "hunter2", address)
 	}
+}
+
+func TestSchemeIsAddedAsTheClientDoes(t *testing.T) {
+	t.Parallel()
+	e := newTestEnv(t)
+	whole := e.config.URL
+	e.config.URL = strings.TrimPrefix(whole, "http://")
+	report := e.examine()
+	assert.Equal(t, whole, report.Subject)
+	assert.Contains(t, report.Steps[0].Did[1], " is read as "+whole)
+}
+
+// TestNoProgramIsStarted names a bus that is a program.
+func TestNoProgramIsStarted(t *testing.T) {
+	t.Parallel()
+	e := newTestEnv(t)
+	started := filepath.Join(e.home, "started")
+	e.env["DBUS_SESSION_BUS_ADDRESS"] = "unixexec:path=/usr/bin/touch,argv1=" + started
+	report := e.examine()
+	assert.Equal(t, "keychain-not-asked", report.Steps[3].Findings[0].Code)
+	assert.NoFileExists(t, started)
+}
+
+// TestPipesAreNotWaitedFor names pipes, which nothing writes into, as files.
+func TestPipesAreNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	e := newTestEnv(t)
+	pipe := filepath.Join(e.config.WorkingFolder, ".env")
+	if err := exec.CommandContext(t.Context(), "mkfifo", pipe).Run(); err != nil {
+		t.Skip("needs mkfifo:", err)
+	}
+	e.env["SSL_CERT_FILE"] = pipe
+	report := e.examine()
+	assert.Equal(t, doctor.Fault, kindOf(report, "certificate-file-unusable"))
 }
 
 // TestWalkGoesThroughTheProxy reaches a server that only the proxy knows.

@@ -29,6 +29,8 @@ type question struct {
 	address string
 	header  http.Header
 	body    string
+	stream  io.Reader     // in place of body
+	length  int64         // of stream
 	within  time.Duration // 0 means Config.Patience
 	browser bool          // with the cookies of the browser
 }
@@ -60,7 +62,7 @@ func (w *walk) ask(ctx context.Context, q question) *answer {
 		a.err = errTooMany
 		return a
 	}
-	var body io.Reader
+	body := q.stream
 	if q.body != "" {
 		body = strings.NewReader(q.body)
 	}
@@ -71,6 +73,9 @@ func (w *walk) ask(ctx context.Context, q question) *answer {
 	}
 	for name, values := range q.header {
 		request.Header[name] = values
+	}
+	if q.stream != nil {
+		request.ContentLength = q.length
 	}
 	request.Header.Set("User-Agent", "mcp-auth-conformance-doctor/1")
 	client := w.client
@@ -183,6 +188,14 @@ func withoutQuery(address string) string {
 	return address
 }
 
+// lastError returns the text of the innermost error.
+func lastError(err error) string {
+	for errors.Unwrap(err) != nil {
+		err = errors.Unwrap(err)
+	}
+	return err.Error()
+}
+
 // trouble says in a few words why no answer came.
 func (w *walk) trouble(err error) string {
 	var dns *net.DNSError
@@ -191,8 +204,8 @@ func (w *walk) trouble(err error) string {
 	var invalid x509.CertificateInvalidError
 	var inside *insideError
 	switch {
-	case errors.Is(err, errTooMany):
-		return errTooMany.Error()
+	case errors.Is(err, errTooMany), errors.Is(err, errUnsent):
+		return w.secrets.Shown(lastError(err))
 	case errors.As(err, &inside):
 		return inside.Error()
 	case errors.As(err, &dns):

@@ -68,6 +68,9 @@ func (w *walk) challenge(ctx context.Context, step *Step) bool {
 		w.report.Answers = false
 		return false
 	}
+	if !isEndpoint(seen.first) {
+		w.guess(ctx, step)
+	}
 	if seen.isServed() {
 		seen.list = w.message(ctx, address, listTools, nil)
 		step.did("POST tools/list without a token: %s", w.says(seen.list))

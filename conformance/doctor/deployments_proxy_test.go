@@ -33,6 +33,12 @@ func (d deployment) inSession() deployment {
 	return d
 }
 
+// asWarning says that the deployment works for most messages.
+func (d deployment) asWarning() deployment {
+	d.isWarning = true
+	return d
+}
+
 // nginxDeployments are mistakes in an nginx.
 func nginxDeployments() []deployment {
 	const (
@@ -48,6 +54,8 @@ func nginxDeployments() []deployment {
 			"endpoint-not-found resource-metadata-missing"),
 		nginxAt("location-too-narrow", "location / {", "location /mcp {", "resource-metadata-missing"),
 		nginxAt("upstream-down", pass, "proxy_pass http://127.0.0.1:1;", "gateway-error resource-metadata-unreachable"),
+		nginxAt("body-limit", "client_max_body_size 8m;", "client_max_body_size 1k;", "body-limit"),
+		nginxAt("body-limit-low", "client_max_body_size 8m;", "", "body-limit-low").asWarning(),
 		nginxWith("challenge-dropped", "proxy_hide_header WWW-Authenticate;", "challenge-missing"),
 		nginxWith("authorization-dropped", `proxy_set_header Authorization "";`, "authorization-dropped"),
 		nginxWith("login-page", "proxy_intercept_errors on;\n\terror_page 401 =302 https://login.example.com/;",
@@ -96,6 +104,7 @@ func caddyDeployments() []deployment {
 		caddyAt("path-stripped", "handle_path /mcp* {\n\treverse_proxy UPSTREAM\n}",
 			"endpoint-refuses-post resource-metadata-malformed"),
 		caddyAt("path-doubled", "rewrite * /mcp{uri}"+pass, "endpoint-not-found resource-metadata-missing"),
+		caddyAt("body-limit", "request_body {\n\tmax_size 1KB\n}"+pass, "body-limit"),
 		caddyWith("challenge-dropped", "header_down -WWW-Authenticate", "challenge-missing"),
 		caddyWith("authorization-dropped", "header_up -Authorization", "authorization-dropped"),
 		caddyAt("well-known-missing", "respond /.well-known/* 404"+pass, "resource-metadata-missing"),

@@ -7,7 +7,7 @@
 //
 //	reach              DNS, TCP and TLS
 //	challenge          the MCP endpoint without a token
-//	paths              the same server at neighbouring paths
+//	neighbours         other paths of the same server
 //	proxy              what a reverse proxy does to requests and answers
 //	stream             event streams
 //	resource-metadata  RFC 9728

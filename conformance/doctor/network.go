@@ -57,6 +57,7 @@ func (w *walk) newClient() *http.Client {
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
 		IdleConnTimeout:        exchange.IdleTimeout,
+		ExpectContinueTimeout:  w.config.Patience,
 		MaxResponseHeaderBytes: exchange.MaxHeader,
 	}})
 }

@@ -190,8 +190,11 @@ func fixRenewal(*reached) []Fix {
 
 func fixChain(s *reached) []Fix {
 	host := clean(s.endpoint.Hostname())
-	return []Fix{{ProxyLine, "nginx, the server block", "ssl_certificate /etc/letsencrypt/live/" + host +
-		"/fullchain.pem;   # not cert.pem"}}
+	folder := "/etc/letsencrypt/live/" + host
+	return []Fix{
+		{ProxyLine, "nginx, the server block", "ssl_certificate " + folder + "/fullchain.pem;   # not cert.pem"},
+		{ProxyLine, "Caddyfile", "tls " + folder + "/fullchain.pem " + folder + "/privkey.pem   # not cert.pem"},
+	}
 }
 
 func fixAuthority(s *reached) []Fix {

@@ -19,6 +19,7 @@ const (
 	ProxyLine     Place = "proxy line"
 	PortalPage    Place = "portal page"
 	ClientSetting Place = "client setting"
+	Person        Place = "person" // at the browser or the client
 )
 
 // A Fix is one change that mends a finding. Several fixes of a finding are alternatives for
@@ -75,6 +76,8 @@ type Report struct {
 	Answers  bool       `json:"answers"`
 	Steps    []Step     `json:"steps"`
 	Settings []Settings `json:"settings,omitempty"`
+	// Notes are sentences about several of the settings.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // NewReport returns an empty report about a URL or a file.

@@ -33,7 +33,7 @@ func (r *Report) WriteText(out io.Writer, withColours bool) error {
 		p.step(i+1, step)
 	}
 	if len(r.Settings) > 0 {
-		p.settings(r.Settings)
+		p.settings(r.Settings, r.Notes)
 	}
 	p.summary(r)
 	_, err := io.WriteString(out, p.text.String())
@@ -80,15 +80,24 @@ func (p *printer) finding(finding Finding) {
 	}
 	for _, fix := range finding.Fixes {
 		p.wrapped("     fix   ", indent, string(fix.Place)+", "+clean(fix.Where))
+		if isProse(fix.Text) {
+			p.wrapped(indent+"| ", indent+"| ", clean(fix.Text))
+			continue
+		}
 		p.block(indent+"| ", fix.Text)
 	}
 }
 
-func (p *printer) settings(all []Settings) {
+func (p *printer) settings(all []Settings, notes []string) {
 	fmt.Fprintf(&p.text, "%s\n", p.marked("heading", "Settings of clients for this server"))
+	for _, note := range notes {
+		p.wrapped("   ", "   ", clean(note))
+	}
 	for _, one := range all {
 		p.wrapped("   ", "   ", clean(one.Client)+": "+clean(one.File))
-		p.block("     | ", one.Text)
+		if one.Text != "" {
+			p.block("     | ", one.Text)
+		}
 		if one.Note != "" {
 			p.wrapped("     ", "     ", clean(one.Note))
 		}
@@ -118,6 +127,9 @@ func counted(number int, noun string) string {
 	}
 	return strconv.Itoa(number) + " " + noun + "s"
 }
+
+// isProse reports whether the text of a fix is a sentence, not a line to copy.
+func isProse(text string) bool { return strings.HasSuffix(text, ".") && !strings.Contains(text, "\n") }
 
 // block writes lines as they are, to be copied.
 func (p *printer) block(indent, text string) {

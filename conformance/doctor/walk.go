@@ -71,6 +71,9 @@ var steps = []struct {
 }{
 	{"reach", "Reach the address", (*walk).reach},
 	{"challenge", "Call the endpoint without a token", (*walk).challenge},
+	{"neighbours", "Try other paths without a token", (*walk).neighbours},
+	{"proxy", "Look for a proxy's limits", (*walk).proxy},
+	{"stream", "Open an event stream", (*walk).stream},
 	{"resource-metadata", "Read the metadata of the resource", (*walk).resourceMetadata},
 	{"server-metadata", "Read the metadata of the authorization server", (*walk).serverMetadata},
 	{"registration", "Register a client", (*walk).registration},
@@ -115,6 +118,8 @@ func Walk(ctx context.Context, config Config) (*Report, error) {
 		w.cleanUp(within, &step)
 		w.report.Steps = append(w.report.Steps, step)
 	}
+	w.withoutOthers()
+	w.addSettings()
 	return w.report, nil
 }
 

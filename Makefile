@@ -85,6 +85,7 @@ interop: ## other projects' clients and suites against ours (Node.js, npm, Chrom
 	@cd testdata/interop && npm ci --no-audit --no-fund --loglevel=error
 	@cd testdata/interop/official && npm ci --no-audit --no-fund --loglevel=error
 	@cd testdata/interop/foreign && npm ci --no-audit --no-fund --loglevel=error
+	@cd testdata/interop/reports && npm ci --no-audit --no-fund --loglevel=error
 	MCPENTRA_INTEROP=1 go test -count=1 -timeout 30m -run '^TestInterop' ./...
 
 # The vectors are about 100 MB. They are a module of their own, so no other target fetches them.

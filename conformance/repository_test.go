@@ -115,6 +115,9 @@ var mayImport = map[string][]string{
 	},
 	"conformance/report":             {"conformance/check"},
 	"conformance/doctor/workstation": {"conformance/doctor", "conformance/loopback"},
+	"conformance/doctor/envfile": {
+		"conformance/doctor", "conformance/doctor/aadsts", "conformance/internal/exchange",
+	},
 	"conformance/servers": {
 		"conformance/check",
 		"conformance/loopback",

@@ -22,6 +22,7 @@ type doctorOptions struct {
 	noRegistration bool
 	timeout        time.Duration
 	client         bool
+	envFile        string
 }
 
 // errExamined carries the exit status of a report.
@@ -47,6 +48,10 @@ Doctor stops at the sign-in page. It sends no credentials but the token of --tok
 one only to the endpoint. If the server lets clients register, it
 registers one, and deletes it if the server allows that. --no-registration prevents this.
 
+With --env, doctor checks a settings file of mcp-entra-server and the tenant that it points to, in
+place of a URL. It asks Entra for a sign-in page, and for a token that it drops. It writes nothing,
+and prints no secrets.
+
 Exit status:
   0  nothing is wrong; warnings do not count
   1  a fault
@@ -54,14 +59,18 @@ Exit status:
 		Example: `  mcp-auth-conformance doctor https://mcp.example.com/mcp
   mcp-auth-conformance doctor https://mcp.example.com/mcp --format json
   mcp-auth-conformance doctor https://mcp.example.com/mcp --client-id 11111111-1111-1111-1111-111111111111
-  mcp-auth-conformance doctor --client https://mcp.example.com/mcp`,
+  mcp-auth-conformance doctor --client https://mcp.example.com/mcp
+  mcp-auth-conformance doctor --env .env`,
 		Args: func(command *cobra.Command, given []string) error {
-			if options.client {
+			if options.client || options.envFile != "" {
 				return arguments(0, 1, "the URL of one MCP endpoint")(command, given)
 			}
 			return arguments(1, 1, "the URL of one MCP endpoint")(command, given)
 		},
 		RunE: func(command *cobra.Command, given []string) error {
+			if options.envFile != "" {
+				return examineEnv(command, given, options)
+			}
 			return examine(command, strings.Join(given, ""), options)
 		},
 	}
@@ -75,7 +84,9 @@ Exit status:
 	flags.BoolVar(&options.noRegistration, "no-registration", false, "register no client")
 	flags.StringVar(&options.caFile, "ca-file", "", "also trust the certificate authorities in this PEM `FILE`")
 	flags.BoolVar(&options.client, "client", false, "also examine this machine as mcp-entra-client would")
+	flags.StringVar(&options.envFile, "env", "", "check this settings `FILE` of mcp-entra-server and its tenant")
 	flags.DurationVar(&options.timeout, "timeout", 10*time.Second, "time limit for each answer")
+	command.MarkFlagsMutuallyExclusive("env", "client")
 	return command
 }
 

@@ -73,6 +73,7 @@ var readmeCommands = map[string]way{
 	"mcp-auth-conformance explain RS-012":                                                       ends,
 	"mcp-auth-conformance explain CVE-2025-4143":                                                ends,
 	`mcp-auth-conformance aadsts "AADSTS500011: The resource principal named api://x"`:          ends,
+	"mcp-auth-conformance doctor --env .env":                                                    ends,
 	"mcp-auth-conformance aadsts 50011":                                                         ends,
 	"BROWSER='fakeentra visit' mcp-auth-conformance server http://localhost:8000/mcp --sign-in": ends,
 }

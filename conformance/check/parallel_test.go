@@ -135,3 +135,36 @@ func TestSlowChecksBeginFirst(t *testing.T) {
 	assert.Equal(t, []string{"server/slow", "server/quick"}, order)
 	assert.Equal(t, "server/quick", report.Results[0].Name())
 }
+
+// TestInterruptedRunKeepsCompletedChecks ends a run when its second check has a verdict, and the
+// first has none.
+func TestInterruptedRunKeepsCompletedChecks(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	bound := func(id string, try func(context.Context) error) check.Bound {
+		return check.Bound{
+			Rule:    check.Rule{ID: id, Level: check.Must},
+			Timeout: time.Minute,
+			Try:     func(ctx context.Context, _ check.Revision) error { return try(ctx) },
+		}
+	}
+	checks := []check.Bound{
+		bound("server/slow", func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}),
+		bound("server/quick", func(context.Context) error { return nil }),
+		bound("server/third", func(ctx context.Context) error {
+			<-ctx.Done()
+			return nil
+		}),
+	}
+	report, err := check.Run(ctx, checks, check.Selection{
+		Parallel: 2,
+		Ended:    func(int, int) { cancel() },
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Len(t, report.Results, 1)
+	assert.Equal(t, "server/quick", report.Results[0].Name())
+}

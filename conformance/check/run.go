@@ -37,22 +37,22 @@ type Bound struct {
 
 // Run tries checks, as many at once as the selection says, and then the disruptive ones, one after
 // the other. Progress gets the results in the order of the report, which keeps topics together.
-// Run returns an error if the context ended before the last check; the report then holds the
-// results so far.
+// Run returns an error if the context ended before the last check. The report then holds the
+// results of the checks that were completed.
 func Run(ctx context.Context, checks []Bound, selection Selection) (*Report, error) {
 	report := &Report{}
 	for results := range tried(ctx, quietFirst(byTopic(checks)), selection) {
 		for _, result := range results {
+			if ended := ctx.Err(); ended != nil && result.Verdict == Error && errors.Is(result.Err, ended) {
+				continue
+			}
 			report.Results = append(report.Results, result)
 			if selection.Progress != nil {
 				selection.Progress(result)
 			}
 		}
-		if err := ctx.Err(); err != nil {
-			return report, err
-		}
 	}
-	return report, nil
+	return report, ctx.Err()
 }
 
 // Run tries the check at one revision that the target speaks, or at each if the rule has

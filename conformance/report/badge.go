@@ -10,10 +10,12 @@ import (
 
 // The measures of a badge, in pixels.
 const (
-	badgeHeight    = 20
-	badgeBaseline  = 14
-	badgePadding   = 7
-	badgeCharacter = 7
+	badgeHeight   = 20
+	badgeBaseline = 14
+	badgePadding  = 7
+	badgeGap      = 2
+	// badgeTen is the width of ten characters, on average.
+	badgeTen = 65
 )
 
 // badgeLabel is the text at the left of a badge.
@@ -39,12 +41,12 @@ func WriteBadge(out io.Writer, document *Document) error {
 	var shapes strings.Builder
 	width := 0
 	for _, part := range parts {
-		length := badgeCharacter * utf8.RuneCountInString(part.text)
+		length := badgeTen * utf8.RuneCountInString(part.text) / 10
 		fmt.Fprintf(&shapes, `  <rect x="%d" width="%d" height="%d" fill="%s"/>`+"\n",
 			width, length+2*badgePadding, badgeHeight, part.colour)
 		fmt.Fprintf(&shapes, `  <text x="%d" y="%d" textLength="%d">%s</text>`+"\n",
 			width+badgePadding, badgeBaseline, length, part.text)
-		width += length + 2*badgePadding
+		width += length + 2*badgePadding + badgeGap
 	}
 	title := fmt.Sprintf("%s of %s: %s, %s", badgeLabel, line(document.Target), parts[1].text, parts[2].text)
 	var escaped strings.Builder
@@ -55,6 +57,6 @@ func WriteBadge(out io.Writer, document *Document) error {
 		`aria-labelledby="title" fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">
   <title id="title">%s</title>
 %s</svg>
-`, width, badgeHeight, escaped.String(), shapes.String())
+`, width-badgeGap, badgeHeight, escaped.String(), shapes.String())
 	return err
 }

@@ -175,6 +175,15 @@ func New(run Run, results []check.Result) *Document {
 	document.Secure = judgeSecure(document.Results)
 	document.Conformant = judgeConformant(document.Results)
 	document.Scores = scores(document.Results)
+	if run.Interrupted {
+		document.Secure = document.Secure.soFar()
+		document.Conformant = document.Conformant.soFar()
+		for i := range document.Scores {
+			score := &document.Scores[i]
+			score.Secure = score.Secure.soFar()
+			score.Conformant = score.Conformant.soFar()
+		}
+	}
 	return document
 }
 

@@ -75,6 +75,24 @@ func TestJudgementsSeparateSecurityAndConformance(t *testing.T) {
 	}
 }
 
+// TestInterruptedRunProvesNothing has a run without failures that ended early, and one with a
+// failure.
+func TestInterruptedRunProvesNothing(t *testing.T) {
+	t.Parallel()
+	run := report.Run{Interrupted: true}
+	document := report.New(run, []check.Result{attack("server/token/form", check.Pass, false)})
+	want := report.Judgement{
+		Answer: report.Unknown,
+		Reason: "none of 1 attack had an effect, but the run was interrupted",
+	}
+	assert.Equal(t, want, document.Secure)
+	assert.Equal(t, report.Unknown, document.Conformant.Answer)
+	require.Len(t, document.Scores, 1)
+	assert.Equal(t, want, document.Scores[0].Secure)
+	document = report.New(run, []check.Result{attack("server/token/form", check.Fail, true)})
+	assert.Equal(t, report.No, document.Secure.Answer)
+}
+
 // TestDocumentScoresEachRevision has a failure at one revision, and a rule that was tried at one
 // revision and applies to all.
 func TestDocumentScoresEachRevision(t *testing.T) {

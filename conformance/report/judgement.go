@@ -83,6 +83,15 @@ func judgeConformant(results []Result) Judgement {
 	return Judgement{Yes, "none of " + counted(tried, "MUST") + " broken"}
 }
 
+// soFar returns a judgement of a run that ended before its last check. A check that was not run
+// could have found something.
+func (j Judgement) soFar() Judgement {
+	if j.Answer != Yes {
+		return j
+	}
+	return Judgement{Unknown, j.Reason + ", but the run was interrupted"}
+}
+
 // counted returns a number with its noun.
 func counted(n int, noun string) string {
 	if n != 1 {

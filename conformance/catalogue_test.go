@@ -127,6 +127,19 @@ func TestFaultsNameWhatExists(t *testing.T) {
 	}
 }
 
+// TestEveryCheckSaysHowTested wants sentences for each check, and no others.
+func TestEveryCheckSaysHowTested(t *testing.T) {
+	t.Parallel()
+	checks := map[string]bool{}
+	for _, rule := range rules() {
+		checks[rule.ID] = true
+		assert.Regexp(t, `^[A-Z].*\.$`, catalogue.HowTested(rule.ID), rule.ID)
+	}
+	for _, id := range catalogue.Tested() {
+		assert.True(t, checks[id], "tests.tsv describes the check %s, which does not exist", id)
+	}
+}
+
 // TestEveryTopicHasFix wants a fix for the topic of each check, and no other fixes.
 func TestEveryTopicHasFix(t *testing.T) {
 	t.Parallel()

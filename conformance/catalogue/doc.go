@@ -16,6 +16,8 @@
 // software, the group of the [Fault], the sentence, and the checks that catch it, separated by
 // commas. The tests beside the implementations prove each line: exactly these checks go red.
 //
+// tests.tsv says how each check is tested. Its columns are the ID of the check and the sentences.
+//
 // The files in fixes have a [Fix] for each topic, which is the first two segments of a check's ID.
 // A topic has the change in one line, what to do in general, and how with each SDK. Advice for go
 // is for both Go SDKs. Names of an API are in backquotes, and names of this module have their whole

@@ -86,6 +86,7 @@ func newExplainer(sdks []catalogue.SDK) *explainer {
 // explain prints the check, topic, entry or advisory that an ID names.
 func (e *explainer) explain(out io.Writer, id string) error {
 	if e.explainCheck(out, id) {
+		e.explainTest(out, id)
 		explainFaults(out, id)
 		explainFix(out, id, e.sdks)
 		return nil

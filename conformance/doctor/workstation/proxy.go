@@ -121,6 +121,7 @@ func (m *machine) proxyReached(ctx context.Context, step *doctor.Step, endpoint,
 }
 
 func (m *machine) proxyUnusable(step *doctor.Step, seen string) {
+	m.canLeave = false
 	add(step, doctor.Finding{
 		Code:    "proxy-unusable",
 		Kind:    doctor.Fault,

@@ -185,6 +185,19 @@ func TestWalkGoesThroughTheProxy(t *testing.T) {
 	assert.Equal(t, doctor.Fault, kindOf(report, "address-refused"), "the client refuses plain http")
 }
 
+// TestWalkEndsAtBrokenProxy has findings about the proxy only, and none that blames the server.
+func TestWalkEndsAtBrokenProxy(t *testing.T) {
+	t.Parallel()
+	e := newTestEnv(t)
+	e.config.URL = "https://mcp.example.com/mcp"
+	e.config.Environ = []string{"HOME=" + e.home, "DISPLAY=:0", "HTTPS_PROXY=http://127.0.0.1:1"}
+	report, err := workstation.Examine(t.Context(), e.config)
+	require.NoError(t, err)
+	assert.Equal(t, 2, report.ExitStatus())
+	assert.Len(t, report.Steps, 7)
+	assert.Equal(t, doctor.Fault, kindOf(report, "proxy-unusable"))
+}
+
 func kindOf(report *doctor.Report, code string) doctor.Kind {
 	for _, step := range report.Steps {
 		for _, finding := range step.Findings {

@@ -150,7 +150,7 @@ func (s *challenged) metadataURL() string {
 // saysMissing matches answers that complain about a missing token.
 var saysMissing = regexp.MustCompile(`(?i)needs an access token|no (bearer |access )?token|` +
 	`missing (the )?(bearer |access )?token|missing authorization|authorization header (is )?(missing|required)|` +
-	`token (is )?(missing|required)|not authenticated`)
+	`token (is )?missing|not authenticated`)
 
 // isBlind reports whether the server complains about a missing token although one came.
 func (s *challenged) isBlind() bool {

@@ -20,6 +20,8 @@ type foreignSite struct {
 	scopes []string
 	// upstream changes the broker's request to Entra ID. It sees the client's request.
 	upstream func(toEntra, fromClient url.Values)
+	// openID also serves the document of OpenID Connect, and keys. Some libraries want them.
+	openID bool
 }
 
 // handler returns the server. It answers discovery, registration and the authorization request, as
@@ -58,18 +60,26 @@ func (s *foreignSite) handler(w *world) http.Handler {
 
 // mountBroker adds an authorization server that sends people to Entra ID.
 func (s *foreignSite) mountBroker(w *world, mux *http.ServeMux) {
-	mux.HandleFunc("GET /.well-known/oauth-authorization-server", func(out http.ResponseWriter, _ *http.Request) {
+	metadata := func(out http.ResponseWriter, _ *http.Request) {
 		out.Header().Set("Access-Control-Allow-Origin", "*")
 		writeJSON(out, http.StatusOK, map[string]any{
 			"issuer":                                w.public,
 			"authorization_endpoint":                w.public + "/authorize",
 			"token_endpoint":                        w.public + "/token",
+			"jwks_uri":                              w.public + "/keys",
 			"registration_endpoint":                 w.public + "/register",
 			"response_types_supported":              []string{"code"},
 			"grant_types_supported":                 []string{"authorization_code", "refresh_token"},
 			"token_endpoint_auth_methods_supported": []string{"none"},
 			"code_challenge_methods_supported":      []string{"S256"},
 		})
+	}
+	mux.HandleFunc("GET /.well-known/oauth-authorization-server", metadata)
+	if s.openID {
+		mux.HandleFunc("GET /.well-known/openid-configuration", metadata)
+	}
+	mux.HandleFunc("GET /keys", func(out http.ResponseWriter, _ *http.Request) {
+		writeJSON(out, http.StatusOK, map[string]any{"keys": []any{}})
 	})
 	mux.HandleFunc("POST /register", func(out http.ResponseWriter, r *http.Request) {
 		client := map[string]any{}

@@ -8,8 +8,10 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -119,6 +121,18 @@ func tlsDeployments() []deployment {
 			breaks: func(w *world) { w.certify(forLocalhost, false) },
 			want:   []string{"certificate-chain-incomplete"},
 			mend:   renewed,
+		},
+		{
+			name:      "tls-host-with-underscore",
+			proxy:     "nginx with TLS",
+			breaks:    func(w *world) { w.rename("mcp_tools.example.com") },
+			isWarning: true,
+			want:      []string{"host-with-underscore"},
+			mend: remedy{doctor.ServerSetting, ".env", func(w *world, fix doctor.Fix) {
+				host, _, err := net.SplitHostPort(strings.TrimPrefix(fix.Text, "MCP_PUBLIC_URL=https://"))
+				require.NoError(w.t, err)
+				w.rename(host)
+			}},
 		},
 		{
 			name:   "tls-authority-unknown",

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -84,6 +85,15 @@ var certificateSymptoms = []symptom[*reached]{
 			{"VS Code, Codex, Cursor", "they refuse the addresses of the sign-in"},
 		},
 		fixes: fixPlainHTTP,
+	},
+	{
+		code: "host-with-underscore",
+		kind: Warning,
+		seen: (*reached).seesUnderscore,
+		why: "Host names consist of letters, digits and hyphens (RFC 1123 section 2.1). Public certificate " +
+			"authorities issue no certificate for another name, and some URL libraries find no host in it.",
+		effects: []Effect{{"clients in Java", "they report that the URL has no host"}},
+		fixes:   fixUnderscore,
 	},
 	{
 		code:    "private-address",
@@ -208,6 +218,23 @@ func fixPlainHTTP(s *reached) []Fix {
 		{ProxyLine, "Caddyfile", host + " {\n\treverse_proxy localhost:8000\n}"},
 		{ServerSetting, ownEnv, "MCP_PUBLIC_URL=https://" + host},
 		clientFix("https://" + host + clean(s.endpoint.EscapedPath())),
+	}
+}
+
+func (s *reached) seesUnderscore() string {
+	if s.endpoint == nil || !strings.Contains(s.endpoint.Hostname(), "_") {
+		return ""
+	}
+	return "the name " + clean(s.endpoint.Hostname()) + " has an underscore"
+}
+
+func fixUnderscore(s *reached) []Fix {
+	better := *s.endpoint
+	better.Host = strings.ReplaceAll(s.endpoint.Host, "_", "-")
+	return []Fix{
+		{ServerSetting, "DNS of the domain, and the certificate", clean(better.Hostname())},
+		publicURL(&better),
+		clientFix("https://" + clean(better.Host+better.EscapedPath())),
 	}
 }
 

@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/x509"
 	"regexp"
 	"slices"
@@ -100,6 +101,9 @@ func TestWalkFindsNoFault(t *testing.T) {
 func (w *world) walk() *doctor.Report {
 	w.t.Helper()
 	config := doctor.Config{URL: w.endpoint(), ClientID: w.clientID, RootCAs: x509.NewCertPool()}
+	if w.host != "" {
+		config.Dial = w.dial
+	}
 	if w.trusted != nil {
 		config.RootCAs = w.trusted.pool()
 	}
@@ -137,10 +141,13 @@ func (w *world) text(report *doctor.Report) string {
 	text := out.String()
 	bare := func(origin string) string { return origin[strings.Index(origin, "//")+2:] }
 	for _, one := range []struct{ origin, name string }{
-		{w.public, "localhost:8000"}, {w.server, "localhost:8001"}, {w.fake.URL, "localhost:8400"},
+		{w.public, cmp.Or(w.host, "localhost") + ":8000"}, {w.server, "localhost:8001"}, {w.fake.URL, "localhost:8400"},
 	} {
 		text = strings.ReplaceAll(text, bare(one.origin), one.name)
 		text = strings.ReplaceAll(text, strings.Replace(bare(one.origin), "localhost", "127.0.0.1", 1), one.name)
+	}
+	if w.host != "" {
+		text = strings.ReplaceAll(text, ":"+w.proxy.port, ":8000") // beside the host of a fix
 	}
 	for _, changing := range changingValues {
 		text = changing.pattern.ReplaceAllString(text, changing.name)

@@ -1,7 +1,10 @@
 package doctor_test
 
 import (
+	"context"
+	"crypto/x509"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"mcpentra/conformance/loopback"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/server"
@@ -24,6 +28,7 @@ type world struct {
 	fake    *fakeentra.Server
 	server  string     // the origin of the server's own listener
 	public  string     // the origin that clients use
+	host    string     // of a proxy that was renamed, or empty
 	proxy   *proxy     // nil without a proxy
 	trusted *authority // that clients trust; nil without TLS
 	serves  atomic.Pointer[http.Handler]
@@ -83,6 +88,22 @@ func (w *world) direct() {
 		api.IdentifierURIs = append(api.IdentifierURIs, w.public+"/mcp")
 	})
 	w.clientID = directory.DefaultAPIID
+}
+
+// rename gives the proxy another host, with a certificate for it.
+func (w *world) rename(host string) {
+	w.host = host
+	w.public = "https://" + host + ":" + w.proxy.port
+	w.set("MCP_PUBLIC_URL", w.public)
+	w.certify(func(template *x509.Certificate) { template.DNSNames = []string{host} }, true)
+}
+
+// dial connects to the proxy by its host.
+func (w *world) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if host, port, err := net.SplitHostPort(address); err == nil && host == w.host {
+		address = net.JoinHostPort("127.0.0.1", port)
+	}
+	return loopback.Dial(ctx, network, address)
 }
 
 // session is direct for a person who has a token, and a server that keeps sessions.

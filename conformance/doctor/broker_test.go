@@ -78,6 +78,7 @@ func TestWalkFindsFaultsOfFronts(t *testing.T) {
 		{"compresses", withCompression, "answers-compressed"},
 		{"caches", withCache, "answers-cached"},
 		{"serves another path", withOpenPath, "neighbour-unprotected"},
+		{"serves another endpoint", withOpenOrigin, "other-endpoint-open"},
 		{"limits registrations", withLimit, "registration-limited"},
 		{"hides the sign-in", withoutAuthorize, "authorization-not-found"},
 	} {
@@ -112,11 +113,14 @@ func answerAt(path string, status int, kind, body string) func(http.Handler) htt
 	})
 }
 
+const toolsResult = `{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}`
+
 var (
 	withPage         = answerAt("/.well-known/oauth-protected-resource/mcp", 200, "text/html", "<html></html>")
 	withLimit        = answerAt("/register", 429, "text/plain", "slow down")
 	withoutAuthorize = answerAt("/authorize", 404, "text/plain", "not here")
-	withOpenPath     = answerAt("/mcp/", 200, "application/json", `{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}`)
+	withOpenPath     = answerAt("/mcp/", 200, "application/json", toolsResult)
+	withOpenOrigin   = answerAt("/", 200, "application/json", toolsResult)
 )
 
 var withSmallBodies = front(func(next http.Handler, w http.ResponseWriter, r *http.Request) {

@@ -168,9 +168,9 @@ var challengeSymptoms = []symptom[*challenged]{
 	},
 	{
 		code: "challenge-without-metadata",
-		kind: Fault,
+		kind: Warning,
 		seen: (*challenged).seesNoMetadataURL,
-		why:  "The client has to guess where the metadata is (RFC 9728 section 5.1).",
+		why:  "The client has to guess where the metadata is. MCP allows that since 2025-11-25.",
 		effects: []Effect{
 			{"ChatGPT, Claude", "they may report that the server does not implement OAuth"},
 			{"VS Code, Cursor, Codex, Gemini CLI", "they try the well-known addresses, which a proxy may not pass on"},

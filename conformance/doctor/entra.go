@@ -227,6 +227,9 @@ func (s *entraAsked) seesOtherRedirect() string {
 	if back == ownRedirect || back == s.w.config.RedirectURI {
 		return "the server passes the client's own redirect URI on to Entra ID"
 	}
+	if parsed, err := url.Parse(back); which == otherHost && err == nil && !isLocalName(parsed.Hostname()) {
+		return "" // it may be another host of the same server; Entra ID says if it is not registered
+	}
 	return fmt.Sprintf("the server is at %s, and lets Entra ID send the browser back to %s",
 		s.w.secrets.Shown(originOf(s.w.authorized.issuer.address)), s.w.secrets.Shown(back))
 }

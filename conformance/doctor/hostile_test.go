@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -24,19 +25,18 @@ func TestWalkEndsAtHostileServers(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		serve http.HandlerFunc
+		want  string
 	}{
-		{"silent", silent},
-		{"endless", endless},
-		{"endless stream", endlessStream},
-		{"redirects", func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, r.URL.Path+"x", http.StatusTemporaryRedirect)
-		}},
-		{"many values", manyValues},
+		{"silent", silent, "no-answer"},
+		{"endless", endless, "endpoint-is-page"},
+		{"endless stream", endlessStream, "endpoint-is-page"},
+		{"redirects", endlessRedirects, "endpoint-redirects"},
+		{"many values", manyValues, "challenge-without-metadata"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			report := walk(t, doctor.Config{URL: serve(t, test.serve), Patience: 300 * time.Millisecond})
-			assert.NotEmpty(t, codes(report))
+			assert.Contains(t, codes(report), test.want)
 		})
 	}
 }
@@ -61,6 +61,10 @@ func endlessStream(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 	_ = http.NewResponseController(w).Flush()
 	silent(w, r)
+}
+
+func endlessRedirects(w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, r.URL.Path+"x", http.StatusTemporaryRedirect)
 }
 
 // manyValues names thousands of authorization servers and endpoints.
@@ -99,7 +103,7 @@ func TestWalkStaysOutside(t *testing.T) {
 				return (&net.Dialer{}).DialContext(ctx, network, address)
 			}
 			connection, err := (&net.Dialer{}).DialContext(ctx, network, outside.Listener.Addr().String())
-			return elsewhere{connection}, err
+			return elsewhere{connection, net.IPv4(203, 0, 113, 7)}, err
 		},
 	})
 	assert.Empty(t, reached)
@@ -108,10 +112,38 @@ func TestWalkStaysOutside(t *testing.T) {
 	assert.Contains(t, codes(report), "plain-http")
 }
 
-// elsewhere is a connection that seems to come from the internet.
-type elsewhere struct{ net.Conn }
+// elsewhere is a connection that seems to come from another address.
+type elsewhere struct {
+	net.Conn
+	at net.IP
+}
 
-func (elsewhere) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(203, 0, 113, 7), Port: 443} }
+func (e elsewhere) RemoteAddr() net.Addr { return &net.TCPAddr{IP: e.at, Port: 443} }
+
+func TestWalkNamesPrivateNetworks(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	report := walk(t, doctor.Config{
+		URL: "http://mcp.example.com/mcp",
+		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			connection, err := (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
+			return elsewhere{connection, net.IPv4(10, 0, 0, 7)}, err
+		},
+	})
+	assert.Contains(t, codes(report), "private-address")
+	assert.Contains(t, codes(report), "plain-http")
+}
+
+func TestWalkNamesSilentPorts(t *testing.T) {
+	t.Parallel()
+	report := walk(t, doctor.Config{
+		URL:  "http://mcp.example.com/mcp",
+		Dial: func(context.Context, string, string) (net.Conn, error) { return nil, os.ErrDeadlineExceeded },
+	})
+	assert.Equal(t, []string{"connection-timeout"}, codes(report))
+	assert.Equal(t, 2, report.ExitStatus())
+}
 
 func TestWalkNamesFaultsOfCertificates(t *testing.T) {
 	t.Parallel()

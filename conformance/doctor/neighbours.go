@@ -9,8 +9,9 @@ import (
 
 // neighboursSeen is what the step neighbours collects.
 type neighboursSeen struct {
-	w    *walk
-	open []string // addresses that serve without a token
+	w      *walk
+	open   []string // addresses of the endpoint's path that serve without a token
+	others []string // other addresses that do
 }
 
 // neighbourPaths returns other paths at which the same server may answer.
@@ -63,7 +64,11 @@ func (w *walk) neighbours(ctx context.Context, step *Step) bool {
 		tools := w.message(ctx, address, listTools, nil)
 		step.did("POST tools/list to %s: %s", w.secrets.Shown(address), w.says(tools))
 		if tools.status/100 == 2 && isMessage(tools) {
-			seen.open = append(seen.open, address)
+			if strings.Trim(address, "/") == strings.Trim(originOf(w.endpoint)+w.endpoint.EscapedPath(), "/") {
+				seen.open = append(seen.open, address)
+			} else {
+				seen.others = append(seen.others, address)
+			}
 		}
 	}
 	diagnose(step, seen, neighbourSymptoms)
@@ -78,6 +83,13 @@ func (s *neighboursSeen) seesOpen() string {
 	return "tools/list is served without a token at " + s.w.secrets.Shown(strings.Join(s.open, ", "))
 }
 
+func (s *neighboursSeen) seesOthers() string {
+	if len(s.others) == 0 {
+		return ""
+	}
+	return "tools/list is served without a token at " + s.w.secrets.Shown(strings.Join(s.others, ", "))
+}
+
 var neighbourSymptoms = []symptom[*neighboursSeen]{
 	{
 		code:    "neighbour-unprotected",
@@ -85,6 +97,14 @@ var neighbourSymptoms = []symptom[*neighboursSeen]{
 		seen:    (*neighboursSeen).seesOpen,
 		why:     "The check of tokens is bound to one path, and the server answers at another one, too.",
 		effects: everyClient("they work at the other address without a sign-in, and so does every attacker"),
+		fixes:   fixNeighbour,
+	},
+	{
+		code:    "other-endpoint-open",
+		kind:    Warning,
+		seen:    (*neighboursSeen).seesOthers,
+		why:     "If the same tools are there, the check of tokens is bound to one path.",
+		effects: everyClient("they work at the other address without a sign-in"),
 		fixes:   fixNeighbour,
 	},
 }

@@ -109,8 +109,11 @@ func (w *walk) announce(ctx context.Context, address string) *answer {
 	})
 }
 
-// isLimit reports whether a proxy refuses a size.
-func (s *proxySeen) isLimit(a *answer) bool {
+// isLimit reports whether a proxy refuses a size, and does not refuse a small one alike.
+func (s *proxySeen) isLimit(a, small *answer) bool {
+	if small != nil && small.status == a.status {
+		return false
+	}
 	statuses := []int{
 		http.StatusBadRequest,
 		http.StatusRequestEntityTooLarge,
@@ -122,21 +125,21 @@ func (s *proxySeen) isLimit(a *answer) bool {
 }
 
 func (s *proxySeen) seesBodyLimit() string {
-	if !s.isLimit(s.usual) {
+	if !s.isLimit(s.usual, s.w.challenged.first) {
 		return ""
 	}
 	return "a message of 64 KiB gets " + s.w.says(s.usual)
 }
 
 func (s *proxySeen) seesLowLimit() string {
-	if s.isLimit(s.usual) || s.large.status != http.StatusRequestEntityTooLarge {
+	if s.isLimit(s.usual, s.w.challenged.first) || s.large.status != http.StatusRequestEntityTooLarge {
 		return ""
 	}
 	return "a message of 2 MiB gets " + s.w.says(s.large)
 }
 
 func (s *proxySeen) seesHeaderLimit() string {
-	if !s.isLimit(s.token) {
+	if !s.isLimit(s.token, s.w.challenged.withFalse) {
 		return ""
 	}
 	return "a token of 6 KiB gets " + s.w.says(s.token)

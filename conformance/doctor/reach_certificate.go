@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// soon is how long before its end a certificate is worth a warning.
+// soon is how long before its end a certificate is worth a warning: 14 days, or a quarter of its
+// time if that is less.
 const soon = 14 * 24 * time.Hour
 
 // certificateEffects are the effects of each wrong certificate.
@@ -71,7 +72,7 @@ var certificateSymptoms = []symptom[*reached]{
 		code:    "certificate-expires-soon",
 		kind:    Warning,
 		seen:    (*reached).seesSoon,
-		why:     "Renewals usually happen 30 days before the end, so this one may have failed.",
+		why:     "Renewals usually happen earlier, so this one may have failed.",
 		effects: everyClient("they fail from that day on"),
 		fixes:   fixRenewal,
 	},
@@ -163,7 +164,11 @@ func (s *reached) seesInvalid() string {
 }
 
 func (s *reached) seesSoon() string {
-	if s.certificate == nil || s.verifyErr != nil || s.certificate.NotAfter.Sub(s.now) > soon {
+	if s.certificate == nil || s.verifyErr != nil {
+		return ""
+	}
+	lifetime := s.certificate.NotAfter.Sub(s.certificate.NotBefore)
+	if s.certificate.NotAfter.Sub(s.now) > min(soon, lifetime/4) {
 		return ""
 	}
 	return "the certificate ends on " + s.certificate.NotAfter.UTC().Format(time.DateOnly)

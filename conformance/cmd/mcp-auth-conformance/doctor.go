@@ -118,6 +118,9 @@ func examine(command *cobra.Command, address string, options doctorOptions) erro
 	if options.client {
 		return examineClient(command, config, options.format)
 	}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		config.Progress = func(title string) { fmt.Fprintf(command.ErrOrStderr(), "%s …\n", title) }
+	}
 	report, err := doctor.Walk(command.Context(), config)
 	if err != nil {
 		return err

@@ -82,9 +82,9 @@ func components(info *buildinfo.BuildInfo) []cdx.Component {
 }
 
 // effective returns the module that takes the place of one with a replace line. A folder that takes
-// its place has no version.
+// its place has no version that others know.
 func effective(module *debug.Module) *debug.Module {
-	if module.Replace != nil && module.Replace.Version != "" {
+	if module.Replace != nil && strings.HasPrefix(module.Replace.Version, "v") {
 		return module.Replace
 	}
 	return module

@@ -216,6 +216,13 @@ var scripts = map[string]string{
 	"testdata/bench/figures": "none: measuring takes minutes and a machine of its own",
 	".ci/run":                "none: it installs software and runs all targets",
 
+	".github/actions/mcp-auth-conformance/checks.sh":    "pipeline.TestAction…",
+	".github/actions/mcp-auth-conformance/fakeentra.sh": "pipeline.TestAction…",
+	".github/actions/mcp-auth-conformance/inputs.sh":    "pipeline.TestAction…",
+	".github/actions/mcp-auth-conformance/programs.sh":  "pipeline.TestAction…",
+	".github/actions/mcp-auth-conformance/server.sh":    "pipeline.TestAction…",
+	".github/actions/mcp-auth-conformance/stop.sh":      "pipeline.TestAction…",
+
 	"make help":            "TestScripts",
 	"make build":           "none: TestMain builds the same programs",
 	"make demo":            "TestDemo",

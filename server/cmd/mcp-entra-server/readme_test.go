@@ -146,6 +146,10 @@ var elsewhere = map[string]string{
 	"mcp-auth-conformance client --only client/document --supports client-document --fetch-client-document " +
 		"-- node my-client.js": "the reader has the client",
 
+	"docker build -f conformance/Containerfile -t mcp-auth-conformance .": "it needs Docker; TestContainerFiles",
+	"docker run --rm --network host --user \"$(id -u)\" -v \"$PWD:/reports\" mcp-auth-conformance server " +
+		"http://localhost:8000/mcp --report html=report.html": "it needs Docker; TestContainerStartsProgram",
+
 	"npx @modelcontextprotocol/inspector --transport http --server-url http://localhost:8000/mcp": "npx fetches it; " +
 		"tried by hand",
 	"npx @modelcontextprotocol/inspector --cli --transport http http://localhost:8000/mcp --method tools/list": "npx " +

@@ -22,7 +22,7 @@ func repetition(command *cobra.Command, given []string, result check.Result) str
 	words := strings.Fields(command.CommandPath())
 	isClient := strings.HasPrefix(result.Rule.ID, "client/")
 	if !isClient {
-		words = append(words, given...)
+		words = append(words, withoutValues(given)...)
 	}
 	command.Flags().Visit(func(flag *pflag.Flag) {
 		if flag.Name == "revision" && result.Rule.EachRevision || slices.Contains(notRepeated, flag.Name) {
@@ -43,12 +43,45 @@ func repetition(command *cobra.Command, given []string, result check.Result) str
 	return quoteWords(words)
 }
 
+// withoutValues returns addresses without the values of their queries, which may be keys.
+func withoutValues(addresses []string) []string {
+	shown := slices.Clone(addresses)
+	for i, address := range shown {
+		shown[i] = withoutValue(address)
+	}
+	return shown
+}
+
+// withoutValue returns an address without the values of its query.
+func withoutValue(address string) string {
+	before, query, found := strings.Cut(address, "?")
+	if !found {
+		return address
+	}
+	query, fragment, hasFragment := strings.Cut(query, "#")
+	parameters := strings.Split(query, "&")
+	for i, parameter := range parameters {
+		name, _, hasValue := strings.Cut(parameter, "=")
+		switch {
+		case hasValue:
+			parameters[i] = name + "=…"
+		case parameter != "":
+			parameters[i] = "…" // the whole query may be a key
+		}
+	}
+	shown := before + "?" + strings.Join(parameters, "&")
+	if hasFragment {
+		shown += "#" + fragment
+	}
+	return shown
+}
+
 // invocation returns the command line of a run, without secrets.
 func invocation(command *cobra.Command, given []string) string {
 	words := strings.Fields(command.CommandPath())
 	isClient := command.Name() == "client"
 	if !isClient {
-		words = append(words, given...)
+		words = append(words, withoutValues(given)...)
 	}
 	command.Flags().Visit(func(flag *pflag.Flag) { words = append(words, flagWords(flag)...) })
 	if isClient {

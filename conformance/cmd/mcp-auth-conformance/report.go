@@ -197,7 +197,7 @@ func (r *reports) begin(command *cobra.Command, given []string, known baseline) 
 
 // document makes the document of a run. An interrupted run ended before its last check.
 func (r *reports) document(found *check.Report, isInterrupted bool) *report.Document {
-	r.run.Target = found.Target
+	r.run.Target = withoutValue(found.Target)
 	r.run.Duration = time.Since(r.run.Began)
 	r.run.Interrupted = isInterrupted
 	return report.New(r.run, found.Results)

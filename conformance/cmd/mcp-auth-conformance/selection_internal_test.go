@@ -173,6 +173,20 @@ func TestRepetitionHidesFields(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
+// TestReportsHideQueries has keys in the query of the server's address.
+func TestReportsHideQueries(t *testing.T) {
+	t.Parallel()
+	command := newServerCommand()
+	given := []string{"https://mcp.example.com/mcp?key=hidden&tenant=a&hidden#top"}
+	const shown = "'https://mcp.example.com/mcp?key=…&tenant=…&…#top'"
+	result := check.Result{Rule: check.Rule{ID: "server/x"}}
+	assert.Equal(t, "server "+shown+" --only server/x", repetition(command, given, result))
+	assert.Equal(t, "server "+shown, invocation(command, given))
+	found := &check.Report{Target: given[0]}
+	assert.Equal(t, strings.Trim(shown, "'"), new(reports).document(found, false).Target)
+	assert.Equal(t, "https://mcp.example.com/mcp", withoutValue("https://mcp.example.com/mcp"))
+}
+
 // TestShowJoinsRevisions wants one line for results that differ in the revision only.
 func TestShowJoinsRevisions(t *testing.T) {
 	t.Parallel()

@@ -88,9 +88,10 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, refused *refusal)
 		// net/http reads the rest of the body before it answers. It resets the deadline before the
 		// next request.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.bodyTimeouts.after))
-		if r.Close {
+		if r.Close && r.ContentLength <= maxUnread && r.Header.Get("Expect") == "" {
 			// But not if the client wants the connection closed, as nginx does by default. Closing
-			// it with a part unread would reset it, and nginx would answer 502.
+			// it with a part unread would reset it, and nginx would answer 502. A client that
+			// expects 100 has sent nothing yet, and reading would ask it to.
 			_, _ = io.CopyN(io.Discard, r.Body, maxUnread)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,15 +74,15 @@ func TestExamineChangesNothing(t *testing.T) {
 	assert.NotContains(t, text.String(), string(key))
 	assert.NotContains(t, text.String(), fmt.Sprintf("%x", key))
 
-	// The server lets clients register, and saw no request that writes. A POST to the endpoint is a
-	// call without a token, which the server refuses.
+	// The server lets clients register, and saw no request that writes. A POST to the endpoint or a
+	// path beside it is a call without a token, which the server refuses.
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	assert.NotEmpty(t, e.requests)
 	for _, request := range e.requests {
 		method, path, _ := strings.Cut(request, " ")
 		isRead := method == "GET" || method == "HEAD" || method == "OPTIONS"
-		isCall := method == "POST" && strings.HasPrefix(path, "/mcp")
+		isCall := method == "POST" && slices.Contains([]string{"/mcp", "/mcp/", "/", "/sse"}, path)
 		assert.True(t, isRead || isCall, request)
 		assert.NotEqual(t, "/register", path)
 	}

@@ -73,6 +73,7 @@ var readmeCommands = map[string]way{
 	"mcp-auth-conformance explain RS-012":                                                       ends,
 	"mcp-auth-conformance explain CVE-2025-4143":                                                ends,
 	`mcp-auth-conformance aadsts "AADSTS500011: The resource principal named api://x"`:          ends,
+	"mcp-auth-conformance doctor http://localhost:8000/mcp":                                     ends,
 	"mcp-auth-conformance doctor --env .env":                                                    ends,
 	"mcp-auth-conformance aadsts 50011":                                                         ends,
 	"BROWSER='fakeentra visit' mcp-auth-conformance server http://localhost:8000/mcp --sign-in": ends,
@@ -141,6 +142,9 @@ var elsewhere = map[string]string{
 
 	"mcp-auth-conformance client --only client/device --supports device-code -- mcp-entra-client --quiet " +
 		"--device-code --url {url} call {tool}": "it waits for half a minute; client/conformance_test.go",
+	"mcp-auth-conformance doctor https://mcp.example.com/mcp --token-file good.txt": "the reader has the token",
+	"mcp-auth-conformance doctor https://mcp.example.com/mcp --no-registration " +
+		"--format json": "TestDoctorExitsWithTheStatusOfTheReport",
 	"mcp-auth-conformance doctor --client https://mcp.example.com/mcp":             "TestDoctorExaminesThisMachine",
 	"mcp-auth-conformance client --supports kept-state,proxy -- node my-client.js": "the reader has the client",
 	"mcp-auth-conformance client --only client/document --supports client-document --fetch-client-document " +

@@ -140,19 +140,51 @@ func (b *tab) visit(fragment string) {
 // evaluate runs a script that looks at the page.
 func (b *tab) evaluate(script string, into any) {
 	b.t.Helper()
-	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("JSON.stringify("+script+")"))
+	text, err := b.run("JSON.stringify(" + script + ")")
 	require.NoError(b.t, err)
 	require.NoError(b.t, json.Unmarshal([]byte(text), into), text)
+}
+
+// pause is the time between two looks at a page.
+const pause = 50 * time.Millisecond
+
+// run runs a script and returns its text. On a busy machine, the browser may still tell of the page
+// before. Its scripts have no context any more, so run tries again.
+func (b *tab) run(script string) (string, error) {
+	again := time.NewTicker(pause)
+	defer again.Stop()
+	for {
+		text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](script))
+		if err == nil || !strings.Contains(err.Error(), "Cannot find context") {
+			return text, err
+		}
+		select {
+		case <-again.C:
+		case <-b.ctx.Done():
+			return "", err
+		}
+	}
 }
 
 // wait waits until a condition holds in the page.
 func (b *tab) wait(condition string) {
 	b.t.Helper()
-	_, err := chromedp.Run(b.ctx, chromedp.Poll[bool](condition, chromedp.WithPollingInterval(50*time.Millisecond)))
-	if err != nil {
-		var state string
-		b.evaluate(`location.hash + " " + document.getElementById("page_hits")?.textContent`, &state)
-		b.t.Fatalf("%s does not become true: %v (%s)", condition, err, state)
+	again := time.NewTicker(pause)
+	defer again.Stop()
+	state := ""
+	for {
+		text, err := b.run("String(Boolean(" + condition + "))")
+		if err == nil && text == "true" {
+			return
+		}
+		if err == nil {
+			state, err = b.run(`location.hash + " " + document.getElementById("page_hits")?.textContent`)
+		}
+		select {
+		case <-again.C:
+		case <-b.ctx.Done():
+			b.t.Fatalf("%s does not become true: %v (%s)", condition, err, state)
+		}
 	}
 }
 

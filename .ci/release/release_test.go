@@ -199,6 +199,7 @@ func TestSBOMFollowsSchema(t *testing.T) {
 func TestReleaseIsSigned(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("openssl"); err != nil {
+		require.NotEqual(t, "true", os.Getenv("CI"), "CI needs openssl")
 		t.Skip("openssl is not installed")
 	}
 	keys := t.TempDir()

@@ -3,6 +3,7 @@ package doctor
 import (
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -65,4 +66,44 @@ func isLocalName(host string) bool {
 // 9728 put the path of the identifier behind it.
 func wellKnown(base *url.URL, name, path string) string {
 	return originOf(base) + "/.well-known/" + name + strings.TrimSuffix(path, "/")
+}
+
+// userInfo matches the user name and password before the host of a URL, also without a scheme.
+var userInfo = regexp.MustCompile(`(^|//)[^/?#]*@`)
+
+// ShownAddress returns a URL as a report may show it: without user name and password, and without
+// the values of its query. It need not be a valid URL.
+func ShownAddress(address string) string {
+	address = userInfo.ReplaceAllString(address, "${1}…@")
+	before, query, found := strings.Cut(address, "?")
+	if !found {
+		return address
+	}
+	parameters := strings.Split(query, "&")
+	for i, parameter := range parameters {
+		name, _, hasValue := strings.Cut(parameter, "=")
+		parameters[i] = "…"
+		if hasValue {
+			parameters[i] = name + "=…"
+		}
+	}
+	return before + "?" + strings.Join(parameters, "&")
+}
+
+// hideKeys masks the values of the endpoint's query in all texts of the report, because people put
+// keys there.
+func (w *walk) hideKeys() {
+	parsed, err := url.Parse(strings.TrimSpace(w.config.URL))
+	if err != nil {
+		return
+	}
+	for name, values := range parsed.Query() {
+		w.secrets.Add(values...)
+		for _, value := range values {
+			w.secrets.Add(url.QueryEscape(value))
+			if value == "" {
+				w.secrets.Add(name, url.QueryEscape(name)) // the whole query is the key
+			}
+		}
+	}
 }

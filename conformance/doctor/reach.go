@@ -35,7 +35,7 @@ type reached struct {
 func (w *walk) reach(ctx context.Context, step *Step) bool {
 	ctx, cancel := context.WithTimeout(ctx, 2*w.config.Patience)
 	defer cancel()
-	seen := &reached{url: w.secrets.Shown(w.config.URL), now: w.config.Now()}
+	seen := &reached{url: w.secrets.Shown(ShownAddress(w.config.URL)), now: w.config.Now()}
 	seen.endpoint, seen.badURL = readURL(w.config.URL)
 	if seen.badURL == "" {
 		w.endpoint = seen.endpoint

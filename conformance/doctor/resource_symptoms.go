@@ -222,7 +222,8 @@ func fixUnreachablePlaces(s *resourceSeen) []Fix {
 }
 
 func fixDocument(s *resourceSeen) []Fix {
-	return []Fix{codeFix("Content-Type: application/json\n\n{\"resource\": \"" + clean(s.endpoint.String()) +
+	resource := clean(s.w.secrets.Shown(s.endpoint.String()))
+	return []Fix{codeFix("Content-Type: application/json\n\n{\"resource\": \"" + resource +
 		"\", \"authorization_servers\": [\"" + clean(originOf(s.endpoint)) + "\"]}")}
 }
 

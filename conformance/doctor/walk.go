@@ -90,7 +90,8 @@ func Walk(ctx context.Context, config Config) (*Report, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	w := &walk{config: config, report: NewReport(config.URL)}
+	w := &walk{config: config, report: NewReport(ShownAddress(config.URL))}
+	w.hideKeys()
 	w.client = w.newClient()
 	w.browser = w.newBrowser()
 	defer w.client.CloseIdleConnections()

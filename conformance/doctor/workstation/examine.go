@@ -94,21 +94,9 @@ func Examine(ctx context.Context, config Config) (*doctor.Report, error) {
 		}
 		report = walked
 	}
-	report.Subject = withoutPassword(m.config.URL)
+	report.Subject = doctor.ShownAddress(m.config.URL)
 	report.Steps = append(local, report.Steps...)
 	return report, nil
-}
-
-// withoutPassword returns a URL as a report may show it.
-func withoutPassword(text string) string {
-	parsed, err := url.Parse(text)
-	switch {
-	case err == nil:
-		return parsed.Redacted()
-	case strings.Contains(text, "@"):
-		return "the address"
-	}
-	return text
 }
 
 func newMachine(config Config) *machine {

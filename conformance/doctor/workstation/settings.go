@@ -40,7 +40,7 @@ func (m *machine) settings(_ context.Context, step *doctor.Step) {
 	}
 	did(step, "settings in the environment: %s", listed(set))
 	if m.typed != m.config.URL {
-		did(step, "%s is read as %s", withoutPassword(m.typed), withoutPassword(m.config.URL))
+		did(step, "%s is read as %s", doctor.ShownAddress(m.typed), doctor.ShownAddress(m.config.URL))
 	}
 	if named := m.env["MCP_URL"]; named != "" && named != m.typed {
 		did(step, "the address on the command line is used, and not MCP_URL")

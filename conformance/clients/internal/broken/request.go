@@ -220,9 +220,10 @@ func (r *attempt) get(ctx context.Context, address string) (*http.Response, []by
 	return response, text, err
 }
 
-// patience bounds a request of the sign-in.
+// patience bounds a request of the sign-in. A client that reads without an end has no limit: a busy
+// machine may send an endless document slowly.
 func (r *attempt) patience(ctx context.Context) (context.Context, context.CancelFunc) {
-	if r.has(WaitsForAnyAnswer) {
+	if r.has(WaitsForAnyAnswer) || r.has(ReadsWithoutEnd) {
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, 30*second)

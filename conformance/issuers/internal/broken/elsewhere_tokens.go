@@ -29,7 +29,8 @@ type thirdPartyTokens struct {
 
 const (
 	thirdPartyTimeout = 5 * time.Second
-	maxThirdParty     = 1 << 20 // bytes of an answer
+	longHeadTimeout   = 10 * time.Second // until the head of an endless answer
+	maxThirdParty     = 1 << 20          // bytes of an answer
 )
 
 // readMetadata reads the third party's metadata.
@@ -56,6 +57,12 @@ func (s *Issuer) fetch(request *http.Request, err error) ([]byte, error) {
 	client := http.Client{Transport: s.server.Client().Transport, Timeout: thirdPartyTimeout}
 	if s.has(WaitsForThirdParty) {
 		client.Timeout = 0
+	}
+	if s.has(ReadsEndlessTokens) {
+		slow := s.server.Client().Transport.(*http.Transport).Clone()
+		slow.ResponseHeaderTimeout = longHeadTimeout
+		defer slow.CloseIdleConnections()
+		client = http.Client{Transport: slow}
 	}
 	answer, err := client.Do(request)
 	if err != nil {

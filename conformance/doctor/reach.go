@@ -19,6 +19,7 @@ import (
 type reached struct {
 	url          string
 	endpoint     *url.URL
+	proxy        string // the variable of a proxy that the walk did not use
 	badURL       string
 	lookupErr    error
 	dialErr      error
@@ -37,6 +38,9 @@ func (w *walk) reach(ctx context.Context, step *Step) bool {
 	defer cancel()
 	seen := &reached{url: w.secrets.Shown(ShownAddress(w.config.URL)), now: w.config.Now()}
 	seen.endpoint, seen.badURL = readURL(w.config.URL)
+	if w.config.Dial == nil {
+		seen.proxy = w.config.ProxyVariable
+	}
 	if seen.badURL == "" {
 		w.endpoint = seen.endpoint
 		w.connect(ctx, step, seen)
@@ -221,18 +225,32 @@ func fixURL(*reached) []Fix {
 	return []Fix{{ClientSetting, "the URL of the server", "https://HOST/mcp"}}
 }
 
-func fixName(s *reached) []Fix {
-	return []Fix{
-		{ServerSetting, "DNS of the domain", s.endpoint.Hostname() + ". IN A THE-ADDRESS-OF-THE-PROXY"},
-		{ClientSetting, "the URL of the server", "check the spelling of " + s.endpoint.Hostname()},
+// fixProxied is the change for a machine that reaches the server through its proxy only.
+func fixProxied(s *reached) []Fix {
+	if s.proxy == "" {
+		return nil
 	}
+	return []Fix{{
+		ClientSetting,
+		"the command line of doctor",
+		"add --client: it goes through the proxy in " + s.proxy + "; this walk connects directly",
+	}}
+}
+
+func fixName(s *reached) []Fix {
+	return append(
+		fixProxied(s),
+		Fix{ServerSetting, "DNS of the domain", s.endpoint.Hostname() + ". IN A THE-ADDRESS-OF-THE-PROXY"},
+		Fix{ClientSetting, "the URL of the server", "check the spelling of " + s.endpoint.Hostname()},
+	)
 }
 
 func fixListener(s *reached) []Fix {
-	return []Fix{
-		{ServerSetting, ".env of mcp-entra-server", "MCP_ADDR=" + hostPort(s.endpoint)},
-		{ClientSetting, "the URL of the server", "check the port, and start the server or its proxy"},
-	}
+	return append(
+		fixProxied(s),
+		Fix{ServerSetting, ".env of mcp-entra-server", "MCP_ADDR=" + hostPort(s.endpoint)},
+		Fix{ClientSetting, "the URL of the server", "check the port, and start the server or its proxy"},
+	)
 }
 
 func fixTLS(s *reached) []Fix {

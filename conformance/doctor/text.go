@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -38,14 +37,6 @@ func (r *Report) WriteText(out io.Writer, withColours bool) error {
 	p.summary(r)
 	_, err := io.WriteString(out, p.text.String())
 	return err
-}
-
-// WriteJSON writes the report for programs.
-func (r *Report) WriteJSON(out io.Writer) error {
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(r)
 }
 
 func (p *printer) marked(name, text string) string {

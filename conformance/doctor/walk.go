@@ -36,6 +36,10 @@ type Config struct {
 	RootCAs *x509.CertPool
 	// Dial connects to host:port, and resolves the name. Nil means the network and its DNS.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// ProxyVariable names the environment variable, such as HTTPS_PROXY, that sets a proxy for the
+	// URL. Without Dial, Walk connects directly, and mentions the variable if that fails. Empty means
+	// no proxy.
+	ProxyVariable string
 	// Patience bounds the wait for one answer. Zero means 10 s.
 	Patience time.Duration
 	// Now is the clock that certificates are compared with. Nil means time.Now.

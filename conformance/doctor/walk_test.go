@@ -62,13 +62,33 @@ func TestWalkNamesUnusableAddresses(t *testing.T) {
 
 func TestWalkNamesClosedPorts(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	require.NoError(t, listener.Close())
-	report := walk(t, doctor.Config{URL: "http://" + address + "/mcp"})
+	report := walk(t, doctor.Config{URL: "http://" + closedPort(t) + "/mcp"})
 	assert.Equal(t, []string{"connection-refused"}, codes(report))
 	assert.Equal(t, 2, report.ExitStatus())
+}
+
+// TestWalkNamesUnusedProxy wants a walk that cannot connect to mention the proxy of the machine.
+func TestWalkNamesUnusedProxy(t *testing.T) {
+	t.Parallel()
+	config := doctor.Config{URL: "http://" + closedPort(t) + "/mcp", ProxyVariable: "HTTP_PROXY"}
+	report := walk(t, config)
+	assert.Equal(t, []string{"connection-refused"}, codes(report))
+	fix := report.Steps[0].Findings[0].Fixes[0]
+	assert.Contains(t, fix.Text, "--client")
+	assert.Contains(t, fix.Text, "HTTP_PROXY")
+	config.ProxyVariable = ""
+	for _, fix := range walk(t, config).Steps[0].Findings[0].Fixes {
+		assert.NotContains(t, fix.Text, "--client")
+	}
+}
+
+// closedPort returns a host:port that nothing listens at.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	return listener.Addr().String()
 }
 
 func TestWalkNamesAnswersToFirstMessage(t *testing.T) {

@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/http/httpproxy"
 	"golang.org/x/term"
 
 	"mcpentra/conformance/doctor"
@@ -23,6 +25,7 @@ type doctorOptions struct {
 	timeout        time.Duration
 	client         bool
 	envFile        string
+	schema         bool
 }
 
 // errExamined carries the exit status of a report.
@@ -38,7 +41,8 @@ func newDoctorCommand() *cobra.Command {
 		Long: `Doctor walks through the deployment of an MCP server as a client would: DNS and TLS, the
 challenge, the metadata, the registration, and the authorization request up to the sign-in page.
 It names each fault, the clients that fail on it, and the change that mends it. At the end it
-prints settings for clients.
+prints settings for clients. It connects directly; with --client, it goes through this machine's
+proxy.
 
 With --client, doctor first examines this machine as mcp-entra-client would: settings, browser,
 callback port, keychain, stored tokens, proxy and clock. It changes nothing here, and registers no
@@ -62,12 +66,19 @@ Exit status:
   mcp-auth-conformance doctor --client https://mcp.example.com/mcp
   mcp-auth-conformance doctor --env .env`,
 		Args: func(command *cobra.Command, given []string) error {
+			if options.schema {
+				return arguments(0, 0, "no URL with --schema")(command, given)
+			}
 			if options.client || options.envFile != "" {
 				return arguments(0, 1, "the URL of one MCP endpoint")(command, given)
 			}
 			return arguments(1, 1, "the URL of one MCP endpoint")(command, given)
 		},
 		RunE: func(command *cobra.Command, given []string) error {
+			if options.schema {
+				_, err := command.OutOrStdout().Write(doctor.Schema())
+				return err
+			}
 			if options.envFile != "" {
 				return examineEnv(command, given, options)
 			}
@@ -85,8 +96,9 @@ Exit status:
 	flags.StringVar(&options.caFile, "ca-file", "", "also trust the certificate authorities in this PEM `FILE`")
 	flags.BoolVar(&options.client, "client", false, "also examine this machine as mcp-entra-client would")
 	flags.StringVar(&options.envFile, "env", "", "check this settings `FILE` of mcp-entra-server and its tenant")
+	flags.BoolVar(&options.schema, "schema", false, "print the JSON Schema of --format json instead")
 	flags.DurationVar(&options.timeout, "timeout", 10*time.Second, "time limit for each answer")
-	command.MarkFlagsMutuallyExclusive("env", "client")
+	command.MarkFlagsMutuallyExclusive("env", "client", "schema")
 	return command
 }
 
@@ -97,6 +109,7 @@ func examine(command *cobra.Command, address string, options doctorOptions) erro
 		RedirectURI:    options.redirectURI,
 		NoRegistration: options.noRegistration,
 		Patience:       options.timeout,
+		ProxyVariable:  proxyVariable(httpproxy.FromEnvironment(), address),
 	}
 	if options.format != "text" && options.format != "json" {
 		return fmt.Errorf("--format: want text or json, got %q", options.format)
@@ -126,6 +139,19 @@ func examine(command *cobra.Command, address string, options doctorOptions) erro
 		return err
 	}
 	return printReport(command, report, options.format)
+}
+
+// proxyVariable names the environment variable that sets the proxy for an address, or returns "".
+func proxyVariable(environment *httpproxy.Config, address string) string {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	through, err := environment.ProxyFunc()(parsed)
+	if err == nil && through == nil {
+		return ""
+	}
+	return map[string]string{"http": "HTTP_PROXY", "https": "HTTPS_PROXY"}[parsed.Scheme]
 }
 
 // printReport writes a report of the doctor, and returns its exit status as an error.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http/httpproxy"
 
 	"mcpentra/conformance/doctor"
 )
@@ -32,4 +33,34 @@ func TestDoctorExitsWithTheStatusOfTheReport(t *testing.T) {
 	}
 	_, err = run(t, "doctor", closed, "--format", "yaml")
 	assert.ErrorContains(t, err, `--format: want text or json, got "yaml"`)
+}
+
+func TestProxyVariable(t *testing.T) {
+	t.Parallel()
+	environment := &httpproxy.Config{
+		HTTPProxy:  "http://proxy.example:3128",
+		HTTPSProxy: "http://proxy.example:3128",
+		NoProxy:    "inside.example",
+	}
+	for address, want := range map[string]string{
+		"https://mcp.example.com/mcp": "HTTPS_PROXY",
+		"http://mcp.example.com/mcp":  "HTTP_PROXY",
+		"https://inside.example/mcp":  "",
+		"http://127.0.0.1:8000/mcp":   "",
+		"ftp://mcp.example.com/":      "",
+		"https://[":                   "",
+	} {
+		assert.Equal(t, want, proxyVariable(environment, address), address)
+	}
+	assert.Empty(t, proxyVariable(&httpproxy.Config{}, "https://mcp.example.com/mcp"))
+}
+
+func TestDoctorPrintsItsSchema(t *testing.T) {
+	t.Parallel()
+	out, err := run(t, "doctor", "--schema")
+	require.NoError(t, err)
+	assert.JSONEq(t, string(doctor.Schema()), out)
+	_, err = run(t, "doctor", "--schema", "https://mcp.example.com/mcp")
+	require.ErrorContains(t, err, "no URL with --schema")
+	assert.Equal(t, exitUsage, status(err))
 }

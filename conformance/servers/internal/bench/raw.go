@@ -22,7 +22,8 @@ import (
 
 // How long a connection may stay silent before Raw gives up.
 const (
-	firstAnswer  = 5 * time.Second        // before the first answer
+	firstAnswer  = 5 * time.Second        // before the first answer to a short request
+	slowBytes    = 100 << 10              // bytes of a request that add a second to firstAnswer
 	nextAnswer   = 200 * time.Millisecond // before another answer
 	closeTimeout = 2 * time.Second        // after our side is closed
 )
@@ -106,7 +107,9 @@ func (p *Probe) Raw(ctx context.Context, text []byte) (*Conversation, error) {
 	stop := context.AfterFunc(ctx, func() { _ = connection.Close() })
 	defer stop()
 	p.last = func() string { return p.rawRecord(text) }
-	_ = connection.SetDeadline(time.Now().Add(firstAnswer))
+	// A busy server needs time for a body of several megabytes.
+	patience := firstAnswer + time.Duration(len(text)/slowBytes)*time.Second
+	_ = connection.SetDeadline(time.Now().Add(patience))
 	// The server may answer and close before it has read everything, so an error here means
 	// nothing.
 	_, _ = connection.Write(text)

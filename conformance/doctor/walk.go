@@ -37,8 +37,8 @@ type Config struct {
 	// Dial connects to host:port, and resolves the name. Nil means the network and its DNS.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// ProxyVariable names the environment variable that sets a proxy for the URL: HTTPS_PROXY
-	// or HTTP_PROXY. Without Dial, Walk connects directly, and mentions it if that fails. Empty means
-	// no proxy.
+	// or HTTP_PROXY. Without Dial, Walk connects directly, and mentions it if that fails. Empty
+	// means no proxy.
 	ProxyVariable string
 	// Patience bounds the wait for one answer. Zero means 10 s.
 	Patience time.Duration

@@ -23,7 +23,7 @@ import (
 // How long a connection may stay silent before Raw gives up.
 const (
 	firstAnswer  = 5 * time.Second        // before the first answer to a short request
-	slowBytes    = 100 << 10              // bytes of a request that add a second to firstAnswer
+	slowBytes    = 256 << 10              // bytes of a request that add a second to firstAnswer
 	nextAnswer   = 200 * time.Millisecond // before another answer
 	closeTimeout = 2 * time.Second        // after our side is closed
 )
@@ -95,6 +95,12 @@ func (p *Probe) Dial(ctx context.Context) (net.Conn, error) {
 	return connection, nil
 }
 
+// patience returns how long a server may be silent before its first answer to a request of this
+// length in bytes. A busy server needs seconds to read several megabytes.
+func patience(length int) time.Duration {
+	return firstAnswer + time.Duration(length/slowBytes)*time.Second
+}
+
 // Raw writes bytes on a new connection. It reads answers until the server closes the connection or
 // stays silent. An error means that there was no connection; closing it without an answer is a
 // valid reaction.
@@ -107,9 +113,7 @@ func (p *Probe) Raw(ctx context.Context, text []byte) (*Conversation, error) {
 	stop := context.AfterFunc(ctx, func() { _ = connection.Close() })
 	defer stop()
 	p.last = func() string { return p.rawRecord(text) }
-	// A busy server needs time for a body of several megabytes.
-	patience := firstAnswer + time.Duration(len(text)/slowBytes)*time.Second
-	_ = connection.SetDeadline(time.Now().Add(patience))
+	_ = connection.SetDeadline(time.Now().Add(patience(len(text))))
 	// The server may answer and close before it has read everything, so an error here means
 	// nothing.
 	_, _ = connection.Write(text)

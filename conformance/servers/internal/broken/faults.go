@@ -163,6 +163,7 @@ const (
 	AcceptsSpaceBeforeColon    Fault = "accepts a blank before a header's colon"
 	BreaksOnLongHeaders        Fault = "breaks on long headers"
 	BreaksOnLongBodies         Fault = "breaks on long bodies"
+	HangsOnNesting             Fault = "never answers a deeply nested body"
 	BreaksOnLongBodiesInFrames Fault = "breaks on long bodies over HTTP/2"
 	DecompressesBombs          Fault = "decompresses bodies of any length"
 	IgnoresRequestLineHost     Fault = "ignores the host in the request line"

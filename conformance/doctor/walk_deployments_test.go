@@ -97,7 +97,7 @@ func TestWalkFindsNoFault(t *testing.T) {
 	}
 }
 
-// walk walks as the command does.
+// walk walks as the command does, and holds the report to the schema.
 func (w *world) walk() *doctor.Report {
 	w.t.Helper()
 	config := doctor.Config{URL: w.endpoint(), ClientID: w.clientID, RootCAs: x509.NewCertPool()}
@@ -114,6 +114,7 @@ func (w *world) walk() *doctor.Report {
 	}
 	report, err := doctor.Walk(w.t.Context(), config)
 	require.NoError(w.t, err)
+	wantSchema(w.t, report)
 	return report
 }
 

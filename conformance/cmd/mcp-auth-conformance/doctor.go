@@ -142,6 +142,7 @@ func examine(command *cobra.Command, address string, options doctorOptions) erro
 }
 
 // proxyVariable names the environment variable that sets the proxy for an address, or returns "".
+// It also names one whose value cannot be read. It returns no value, which may hold a password.
 func proxyVariable(environment *httpproxy.Config, address string) string {
 	parsed, err := url.Parse(address)
 	if err != nil {

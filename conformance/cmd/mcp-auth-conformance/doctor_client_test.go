@@ -28,6 +28,7 @@ func TestDoctorExaminesThisMachine(t *testing.T) {
 	var report doctor.Report
 	require.NoError(t, json.Unmarshal(out.Bytes(), &report))
 	assert.Equal(t, report.ExitStatus(), status(err))
+	wantDoctorSchema(t, out.String())
 	var names []string
 	for _, step := range report.Steps {
 		names = append(names, step.Name)

@@ -42,6 +42,7 @@ func TestDoctorExaminesSettings(t *testing.T) {
 	var report doctor.Report
 	require.NoError(t, json.Unmarshal([]byte(out), &report))
 	assert.Equal(t, 1, report.Count(doctor.Fault))
+	wantDoctorSchema(t, out)
 	assert.Contains(t, out, "AADSTS7000215")
 
 	_, err = run("x-x-x-x-x", "http://localhost:8000/mcp")

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/http/httpproxy"
 
 	"mcpentra/conformance/doctor"
+	"mcpentra/conformance/internal/schematest"
 )
 
 // TestDoctorExitsWithTheStatusOfTheReport walks to a server with faults, to a closed port, and to
@@ -29,12 +30,23 @@ func TestDoctorExitsWithTheStatusOfTheReport(t *testing.T) {
 		var report doctor.Report
 		require.NoError(t, json.Unmarshal([]byte(out), &report), out)
 		assert.Equal(t, want, report.ExitStatus())
+		wantDoctorSchema(t, out)
 		assert.Equal(t, want == 1, report.Answers)
 	}
 	_, err = run(t, "doctor", closed, "--format", "yaml")
 	assert.ErrorContains(t, err, `--format: want text or json, got "yaml"`)
 }
 
+// wantDoctorSchema wants a report to match the schema of doctor, and to have no other members.
+func wantDoctorSchema(t *testing.T, report string) {
+	t.Helper()
+	schema, err := schematest.Closed(doctor.Schema())
+	require.NoError(t, err)
+	assert.NoError(t, schema.Validate(report))
+}
+
+// TestProxyVariable also tries addresses of proxies that cannot be read: doctor --client names the
+// mistake in them.
 func TestProxyVariable(t *testing.T) {
 	t.Parallel()
 	environment := &httpproxy.Config{
@@ -53,6 +65,8 @@ func TestProxyVariable(t *testing.T) {
 		assert.Equal(t, want, proxyVariable(environment, address), address)
 	}
 	assert.Empty(t, proxyVariable(&httpproxy.Config{}, "https://mcp.example.com/mcp"))
+	unreadable := &httpproxy.Config{HTTPSProxy: "http://user:pa ss@["}
+	assert.Equal(t, "HTTPS_PROXY", proxyVariable(unreadable, "https://mcp.example.com/mcp"))
 }
 
 func TestDoctorPrintsItsSchema(t *testing.T) {

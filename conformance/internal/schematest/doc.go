@@ -1,0 +1,2 @@
+// Package schematest holds JSON reports to their JSON Schema in tests.
+package schematest

@@ -25,7 +25,7 @@ import (
 
 	"mcpentra/client"
 	"mcpentra/client/internal/console"
-	"mcpentra/conformance/loopback"
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 )
@@ -196,10 +196,8 @@ func typeScript(t *testing.T, script string, arguments ...string) string {
 	folder, err := filepath.Abs("../testdata/interop")
 	require.NoError(t, err)
 	require.DirExists(t, filepath.Join(folder, "node_modules"), "npm ci in testdata/interop")
-	mcpPort, err := loopback.FreePort()
-	require.NoError(t, err)
-	authPort, err := loopback.FreePort()
-	require.NoError(t, err)
+	mcpPort := loopbacktest.Port(t)
+	authPort := loopbacktest.Port(t)
 	environment := []string{
 		"PATH=" + os.Getenv("PATH"),
 		"MCP_PORT=" + mcpPort,

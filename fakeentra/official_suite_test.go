@@ -1,15 +1,13 @@
 package fakeentra_test
 
 import (
-	"context"
-	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
-	"mcpentra/fakeentra/useragent"
 	"mcpentra/testdata/interop/official"
 )
 
@@ -23,22 +21,15 @@ const (
 func judged(t *testing.T, face fakeentra.Face) *official.Run {
 	t.Helper()
 	official.Need(t)
-	port := official.Port(t)
+	port := loopbacktest.Port(t)
 	d := changed(func(t *directory.Tenant) {
 		t.Apps[0].PublicClient = append(t.Apps[0].PublicClient, "http://127.0.0.1:"+port+"/callback")
 	})
 	fake := fakeentra.NewServer(fakeentra.Config{Directory: d, Face: face, AutoSignIn: true})
 	t.Cleanup(fake.Close)
-	return official.Authorization(t, func(ctx context.Context, page string) error {
-		ended, err := (&useragent.Browser{}).Visit(ctx, page)
-		if err == nil && ended.URL.Port() != port {
-			err = fmt.Errorf("the browser ends at %s: %s", ended.URL, ended.Text)
-		}
-		return err
-	},
+	return official.Authorization(t, port,
 		"--url", fake.URL+"/"+directory.DefaultTenantID+"/v2.0",
 		"--client-id", directory.DefaultClientID,
-		"--port", port,
 	)
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"mcpentra/client/signin"
 	"mcpentra/conformance/doctor/clientsettings"
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/server"
@@ -91,7 +92,7 @@ func TestInteropSettingsOfInspector(t *testing.T) {
 		"HOME=" + home,
 		"MCP_AUTO_OPEN_ENABLED=true", // a terminal has the same effect; no browser is on the path
 		"MCP_INSPECTOR_SECRET_STORE=file",
-		"MCP_OAUTH_CALLBACK_URL=http://127.0.0.1:" + official.Port(t) + "/oauth/callback",
+		"MCP_OAUTH_CALLBACK_URL=http://127.0.0.1:" + loopbacktest.Port(t) + "/oauth/callback",
 		"PATH=" + filepath.Dir(node),
 	}
 	assert.Contains(t, signsIn(ctx, t, command), `"get_user_name"`)
@@ -104,7 +105,7 @@ func TestInteropSettingsForDirectMode(t *testing.T) {
 	if os.Getenv("MCPENTRA_INTEROP") == "" {
 		t.Skip("needs Node.js packages: make interop installs them and runs this")
 	}
-	callback := "http://localhost:" + official.Port(t) + "/oauth/callback"
+	callback := "http://localhost:" + loopbacktest.Port(t) + "/oauth/callback"
 	registered := apiDirectory()
 	api := &registered.Tenants[0].Apps[1]
 	api.PublicClient = []string{callback}

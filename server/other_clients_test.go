@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/testdata/interop/official"
 )
 
@@ -30,7 +31,7 @@ func TestInteropInspector(t *testing.T) {
 	home, err := os.MkdirTemp("", "mcp-")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(home) })
-	port := official.Port(t)
+	port := loopbacktest.Port(t)
 	run := func(ctx context.Context, arguments ...string) string {
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
@@ -75,7 +76,7 @@ func TestInteropMCPRemote(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	command := exec.CommandContext(ctx, "node", program, address, official.Port(t))
+	command := exec.CommandContext(ctx, "node", program, address, loopbacktest.Port(t))
 	command.Env = []string{
 		"HOME=" + t.TempDir(),
 		"PATH=" + filepath.Dir(mustFind(t, "node")),

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
+	"mcpentra/conformance/loopback/loopbacktest"
 
-	"mcpentra/conformance/loopback"
+	"github.com/stretchr/testify/require"
 )
 
 // A proxy is an nginx or a Caddy in front of a server. It runs without privileges, with its files
@@ -30,8 +30,7 @@ type proxy struct {
 func newProxy(t *testing.T, kind string) *proxy {
 	t.Helper()
 	path := programOf(t, kind)
-	port, err := loopback.FreePort()
-	require.NoError(t, err)
+	port := loopbacktest.Port(t)
 	return &proxy{t: t, kind: kind, path: path, port: port, folder: t.TempDir()}
 }
 

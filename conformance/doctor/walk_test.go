@@ -2,7 +2,6 @@ package doctor_test
 
 import (
 	"bytes"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/conformance/doctor"
+	"mcpentra/conformance/loopback/loopbacktest"
 )
 
 // walk walks to an address.
@@ -85,10 +85,7 @@ func TestWalkNamesUnusedProxy(t *testing.T) {
 // closedPort returns a host:port that nothing listens at.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	return listener.Addr().String()
+	return "127.0.0.1:" + loopbacktest.Port(t)
 }
 
 func TestWalkNamesAnswersToFirstMessage(t *testing.T) {

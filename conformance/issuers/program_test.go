@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/conformance/issuers/internal/broken"
-	"mcpentra/conformance/loopback"
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/useragent"
@@ -223,8 +223,7 @@ func TestIssuerChecksConform(t *testing.T) {
 // TestIssuerBehindRigConforms plays the third party of brokers that the command starts.
 func TestIssuerBehindRigConforms(t *testing.T) {
 	t.Parallel()
-	port, err := loopback.FreePort()
-	require.NoError(t, err)
+	port := loopbacktest.Port(t)
 	claims := fmt.Sprintf(`{"ver":"2.0","tid":%q,"oid":%q}`, directory.DefaultTenantID, directory.DefaultTenantID)
 	found := runIn(t, "", "issuer", "http://localhost:"+port,
 		"--scripted",

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/server/entra"
@@ -86,8 +87,7 @@ func TestCheckOverSockets(t *testing.T) {
 
 func TestCheckTellsUnreachableFromRefused(t *testing.T) {
 	t.Parallel()
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
+	closed := "http://127.0.0.1:" + loopbacktest.Port(t)
 	other := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(other.Close)
 	at := func(authority string) func(*issuer) entra.Config {
@@ -106,7 +106,7 @@ func TestCheckTellsUnreachableFromRefused(t *testing.T) {
 		return i.config()
 	}
 	tests := map[string]func(*issuer) entra.Config{
-		"no server listens":          at(closed.URL),
+		"no server listens":          at(closed),
 		"another server listens":     at(other.URL),
 		"no keys":                    withoutKeys,
 		"token endpoint has a fault": withFault,

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/server/guard"
 	"mcpentra/server/upstream"
 )
@@ -340,9 +341,8 @@ func TestUnusableAnswers(t *testing.T) {
 	}
 	t.Run("no listener", func(t *testing.T) {
 		t.Parallel()
-		dead := httptest.NewServer(http.NotFoundHandler())
-		dead.Close()
-		e := newEnv(t, http.NotFoundHandler(), func(c *upstream.Config) { c.URL = dead.URL })
+		dead := "http://127.0.0.1:" + loopbacktest.Port(t)
+		e := newEnv(t, http.NotFoundHandler(), func(c *upstream.Config) { c.URL = dead })
 		resp, body := e.send(http.MethodPost, ping)
 		assert.Equal(t, http.StatusBadGateway, resp.StatusCode)
 		const want = `{"jsonrpc":"2.0","id":null,"error":{"code":-32603,` +

@@ -13,7 +13,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"mcpentra/conformance/loopback"
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/useragent"
 	"mcpentra/server"
@@ -130,10 +130,7 @@ func others(t *testing.T) string {
 // nothingAt returns an address where nothing listens.
 func nothingAt(t *testing.T) string {
 	t.Helper()
-	port, err := loopback.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := loopbacktest.Port(t)
 	return "127.0.0.1:" + port
 }
 

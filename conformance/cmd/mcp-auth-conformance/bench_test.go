@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
+	"mcpentra/conformance/loopback/loopbacktest"
 
-	"mcpentra/conformance/loopback"
+	"github.com/stretchr/testify/require"
 )
 
 // buildPrograms builds the command, and the server and the fake that it tries.
@@ -65,8 +65,7 @@ func BenchmarkChecksServer(b *testing.B) {
 	for _, mode := range benchModes() {
 		b.Run(mode.name, func(b *testing.B) {
 			folder := b.TempDir()
-			port, err := loopback.FreePort()
-			require.NoError(b, err)
+			port := loopbacktest.Port(b)
 			admin := "localhost:" + port
 			startProgram(b, folder, nil, listening,
 				programs+"/fakeentra", "--addr", "localhost:0", "--admin-addr", admin, "--write-env", ".env")

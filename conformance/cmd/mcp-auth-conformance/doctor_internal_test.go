@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"net"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,16 +11,14 @@ import (
 
 	"mcpentra/conformance/doctor"
 	"mcpentra/conformance/internal/schematest"
+	"mcpentra/conformance/loopback/loopbacktest"
 )
 
 // TestDoctorExitsWithTheStatusOfTheReport walks to a server with faults, to a closed port, and to
 // an address of another scheme.
 func TestDoctorExitsWithTheStatusOfTheReport(t *testing.T) {
 	t.Parallel()
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	closed := "http://" + silent.Addr().String() + "/mcp"
-	require.NoError(t, silent.Close())
+	closed := "http://127.0.0.1:" + loopbacktest.Port(t) + "/mcp"
 	for address, want := range map[string]int{startUnauthorized(t): 1, closed: 2, "ftp://localhost/mcp": 2} {
 		out, err := run(t, "doctor", address, "--no-registration", "--format", "json")
 		assert.Equal(t, want, status(err), "%s: %v", address, err)
@@ -33,7 +30,7 @@ func TestDoctorExitsWithTheStatusOfTheReport(t *testing.T) {
 		wantDoctorSchema(t, out)
 		assert.Equal(t, want == 1, report.Answers)
 	}
-	_, err = run(t, "doctor", closed, "--format", "yaml")
+	_, err := run(t, "doctor", closed, "--format", "yaml")
 	assert.ErrorContains(t, err, `--format: want text or json, got "yaml"`)
 }
 

@@ -84,15 +84,20 @@ func (s *starter) another(ctx context.Context, target issuers.Target, upstream s
 	if err != nil {
 		return nil, err
 	}
-	port, err := loopback.FreePort()
+	port, release, err := loopback.ReservePort()
 	if err != nil {
 		return nil, err
 	}
 	at.Host = net.JoinHostPort(at.Hostname(), port)
 	server, err := s.run(context.WithoutCancel(ctx), upstream, at.String())
 	if err != nil {
+		release()
 		return nil, err
 	}
 	target.URL = at.String()
-	return &issuers.Started{Target: target, Close: server.stop}, nil
+	end := func() {
+		server.stop()
+		release()
+	}
+	return &issuers.Started{Target: target, Close: end}, nil
 }

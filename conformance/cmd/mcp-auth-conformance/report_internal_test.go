@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/conformance/report"
 )
 
@@ -170,11 +171,10 @@ func TestReportToADevice(t *testing.T) {
 // TestUnreachableTargetHasNoReport keeps the report of an earlier run, and says so.
 func TestUnreachableTargetHasNoReport(t *testing.T) {
 	t.Parallel()
-	dead := httptest.NewServer(http.NotFoundHandler())
-	dead.Close()
+	dead := "http://127.0.0.1:" + loopbacktest.Port(t)
 	file := filepath.Join(t.TempDir(), "report.json")
 	require.NoError(t, os.WriteFile(file, []byte("an older report"), 0o600))
-	for _, line := range []string{"server " + dead.URL, "issuer " + dead.URL, "client --timeout 1s -- false"} {
+	for _, line := range []string{"server " + dead, "issuer " + dead, "client --timeout 1s -- false"} {
 		words := strings.Fields(line)
 		_, err := run(t, append([]string{words[0], "--report", "json=" + file}, words[1:]...)...)
 		assert.ErrorContains(t, err, "; no report is written, because no check was run", line)

@@ -192,18 +192,20 @@ func (r *rigged) fixture(ctx context.Context) (*servers.Fixture, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := loopback.FreePort()
+	port, release, err := loopback.ReservePort()
 	if err != nil {
 		return nil, err
 	}
 	at.Host = net.JoinHostPort(at.Hostname(), port)
 	issuer, err := r.listen(net.JoinHostPort(host, "0"), at.String())
 	if err != nil {
+		release()
 		return nil, err
 	}
 	server, err := r.run(context.WithoutCancel(ctx), issuer.URL, at.String())
 	if err != nil {
 		issuer.Close()
+		release()
 		return nil, err
 	}
 	target := r.target
@@ -215,6 +217,7 @@ func (r *rigged) fixture(ctx context.Context) (*servers.Fixture, error) {
 	fixture.Close = func() {
 		server.stop()
 		issuer.Close()
+		release()
 	}
 	return fixture, nil
 }

@@ -9,12 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"mcpentra/conformance/loopback/loopbacktest"
+
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
-	"mcpentra/conformance/loopback"
 )
 
 // TestMain runs the tests, the server that a rig starts, or a browser that follows redirects.
@@ -95,8 +94,7 @@ func TestRigSignsWithOtherAlgorithms(t *testing.T) {
 // rigRun runs the command with a rig and a server behind it. It returns the output.
 func rigRun(t *testing.T, flags ...string) string {
 	t.Helper()
-	port, err := loopback.FreePort()
-	require.NoError(t, err)
+	port := loopbacktest.Port(t)
 	address := "http://127.0.0.1:" + port + "/mcp"
 	var out, complaints bytes.Buffer
 	command := newCommand()
@@ -108,7 +106,7 @@ func rigRun(t *testing.T, flags ...string) string {
 		"--rig-start", "'" + os.Args[0] + "' serve {issuer} {audience} {port}",
 		"--revision", "2025-11-25",
 	}, flags...))
-	err = command.ExecuteContext(t.Context())
+	err := command.ExecuteContext(t.Context())
 	t.Logf("%v\n%s", err, complaints.String())
 	return out.String()
 }

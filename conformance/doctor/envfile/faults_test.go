@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/fakeentra/directory"
 )
 
@@ -114,11 +115,7 @@ func federated(until time.Time) func(*deployment) {
 
 // storeServer sets a store at a port where nothing listens.
 func storeServer(d *deployment) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(d.t, err)
-	address := listener.Addr().String()
-	require.NoError(d.t, listener.Close())
-	d.set("STORE_URL", "postgres://u:"+hush+"@"+address+"/x")
+	d.set("STORE_URL", "postgres://u:"+hush+"@127.0.0.1:"+loopbacktest.Port(d.t)+"/x")
 	d.set("MCP_KEYS_FILE", "store.keys")
 	d.write("store.keys", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", 0o600)
 }

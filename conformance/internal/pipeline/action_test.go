@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/conformance/internal/pipeline"
+	"mcpentra/conformance/loopback/loopbacktest"
 )
 
 const actionFolder = root + "/.github/actions/mcp-auth-conformance"
@@ -37,7 +38,7 @@ func use(t *testing.T, at pipeline.Workplace, with map[string]string) *pipeline.
 
 // ownServer are the inputs for our own server behind the fake. A few checks are enough here.
 func ownServer(t *testing.T) map[string]string {
-	port := freePort(t)
+	port := loopbacktest.Port(t)
 	return map[string]string{
 		"server-url":     "http://localhost:" + port + "/mcp",
 		"server-command": "STORE_URL=memory: exec mcp-entra-server --addr localhost:" + port,
@@ -127,7 +128,7 @@ func TestActionReportsServersThatDoNotAnswer(t *testing.T) {
 			t.Parallel()
 			at := workplace(t)
 			outcome := use(t, at, map[string]string{
-				"server-url":     "http://localhost:" + freePort(t) + "/mcp",
+				"server-url":     "http://localhost:" + loopbacktest.Port(t) + "/mcp",
 				"server-command": "echo $$ > server.pid; " + test.command,
 				"server-wait":    "1",
 			})

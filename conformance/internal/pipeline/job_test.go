@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"mcpentra/conformance/internal/pipeline"
+	"mcpentra/conformance/loopback/loopbacktest"
 )
 
 // runTemplate runs a job that extends the template with variables.
@@ -120,7 +121,7 @@ func TestTemplateReportsServersThatDoNotAnswer(t *testing.T) {
 		} {
 			at := workplace(t)
 			outcome := runTemplate(t, at, shell, map[string]string{
-				"CONFORMANCE_SERVER_URL":     "http://localhost:" + freePort(t) + "/mcp",
+				"CONFORMANCE_SERVER_URL":     "http://localhost:" + loopbacktest.Port(t) + "/mcp",
 				"CONFORMANCE_SERVER_COMMAND": "echo $$$$ > server.pid; " + command,
 				"CONFORMANCE_SERVER_WAIT":    "1",
 			})

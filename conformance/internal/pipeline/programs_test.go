@@ -2,7 +2,6 @@ package pipeline_test
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,18 +70,6 @@ var goCaches = sync.OnceValues(func() ([]string, error) {
 	}
 	return names, err
 })
-
-// freePort returns a port of localhost that nothing uses now. The system does not give the port to
-// others soon.
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "localhost:0")
-	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	return port
-}
 
 func write(t *testing.T, file, text string) {
 	t.Helper()

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"mcpentra/conformance/loopback/loopbacktest"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -22,8 +24,7 @@ func TestHealth(t *testing.T) {
 	control := adminOf(t, plain)
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
+	gone := "http://127.0.0.1:" + loopbacktest.Port(t)
 	for _, test := range []struct {
 		name      string
 		arguments []string
@@ -35,7 +36,7 @@ func TestHealth(t *testing.T) {
 		{"TLS", []string{"--ca-file", ca, secure.URL}, 0, ""},
 		{"TLS without the CA", []string{secure.URL}, 1, "certificate"},
 		{"another program", []string{other.URL}, 1, "another program answers at " + other.URL},
-		{"no program", []string{gone.URL}, 1, "refused"},
+		{"no program", []string{gone}, 1, "refused"},
 		{"no URL", []string{"localhost:8400"}, 2, `want an http or https URL such as http://localhost:8400, got "loc`},
 		{"no CA", []string{"--ca-file", "nowhere.pem", secure.URL}, 2, "--ca-file: open nowhere.pem"},
 		{"two URLs", []string{plain.URL, plain.URL}, 2, "health wants one URL or nothing"},

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/fakeentra/directory"
 )
 
@@ -363,8 +364,7 @@ func TestVisit(t *testing.T) {
 		_, _ = io.WriteString(w, "<title>The page</title>")
 	}))
 	defer site.Close()
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
+	closed := "http://127.0.0.1:" + loopbacktest.Port(t)
 	for _, test := range []struct {
 		name    string
 		address string
@@ -373,7 +373,7 @@ func TestVisit(t *testing.T) {
 	}{
 		{"a page", site.URL + "/?code=secret", 0, "visit: 200 " + site.URL + "/\n"},
 		{"a page that says no", site.URL + "/refused", 3, " has status 403: The page"},
-		{"no server there", closed.URL, 2, "connection refused"},
+		{"no server there", closed, 2, "connection refused"},
 		{"another machine", "http://login.example.com/", 2, "login.example.com is not on loopback"},
 		{"no address of the web", "file:///etc/passwd", 2, "want an http or https URL"},
 	} {

@@ -27,7 +27,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/client"
-	"mcpentra/conformance/loopback"
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/useragent"
@@ -143,8 +143,7 @@ func TestCredentialsWithoutSecret(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			port, err := loopback.FreePort()
-			require.NoError(t, err)
+			port := loopbacktest.Port(t)
 			origin := "http://localhost:" + port
 			startProcess(
 				t,

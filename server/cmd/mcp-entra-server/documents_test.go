@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"mcpentra/conformance/loopback/loopbacktest"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"mcpentra/conformance/loopback"
 )
 
 // documentChecks counts the checks of client documents that need no clock and no private network.
@@ -24,10 +24,8 @@ const documentChecks = 15
 // documents are on loopback, at a host that the setting lists with its port.
 func TestDocumentChecksPass(t *testing.T) {
 	t.Parallel()
-	ownPort, err := loopback.FreePort()
-	require.NoError(t, err)
-	documentPort, err := loopback.FreePort()
-	require.NoError(t, err)
+	ownPort := loopbacktest.Port(t)
+	documentPort := loopbacktest.Port(t)
 	documents := "127.0.0.1:" + documentPort
 	address := "localhost:" + ownPort
 	caFile := filepath.Join(t.TempDir(), "ca.pem")

@@ -20,9 +20,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
-	"mcpentra/fakeentra/useragent"
 	"mcpentra/fakeentra/useragent/chromium"
 	"mcpentra/testdata/interop/official"
 )
@@ -31,7 +31,7 @@ import (
 // localhost and the fake at 127.0.0.1, which are different sites for browsers.
 func startAtOtherSite(t *testing.T, settings ...string) (origin string) {
 	t.Helper()
-	address := "localhost:" + official.Port(t)
+	address := "localhost:" + loopbacktest.Port(t)
 	startBehindFake(t, address, settings...)
 	return "http://" + address
 }
@@ -62,11 +62,7 @@ func TestInteropOfficialAuthorization(t *testing.T) {
 	t.Parallel()
 	official.Need(t)
 	origin := startAtOtherSite(t)
-	port := official.Port(t)
-	person := func(ctx context.Context, page string) error {
-		_, err := (&useragent.Browser{}).Visit(ctx, page)
-		return err
-	}
+	port := loopbacktest.Port(t)
 	response, err := http.Post(origin+"/register", "application/json", strings.NewReader(
 		`{"client_name":"official suite","redirect_uris":["http://127.0.0.1:`+port+
 			`/callback"],"token_endpoint_auth_method":"none"}`))
@@ -77,8 +73,8 @@ func TestInteropOfficialAuthorization(t *testing.T) {
 		ID string `json:"client_id"`
 	}
 	require.NoError(t, json.NewDecoder(response.Body).Decode(&client))
-	run := official.Authorization(t, person,
-		"--url", origin, "--client-id", client.ID, "--resource", origin+"/mcp", "--port", port)
+	run := official.Authorization(t, port,
+		"--url", origin, "--client-id", client.ID, "--resource", origin+"/mcp")
 	assert.Zero(t, run.Exit, run.Output)
 	assert.Equal(t, []string{
 		"authorization-code-grant authorization-code-grant SUCCESS",
@@ -143,7 +139,7 @@ func newInspector(t *testing.T) *inspector {
 	home, err := os.MkdirTemp("", "mcp-") // t.TempDir is too long for a socket
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(home) })
-	port := official.Port(t)
+	port := loopbacktest.Port(t)
 	i := &inspector{t: t, home: home, port: port, callback: "http://127.0.0.1:" + port + "/oauth/callback"}
 	t.Cleanup(func() { i.run(context.Background(), "daemon", "stop") })
 	return i

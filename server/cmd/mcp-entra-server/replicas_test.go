@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"mcpentra/conformance/loopback"
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/useragent"
@@ -82,8 +82,7 @@ func newReplicas(t testing.TB, storeURL string) *replicas {
 // start starts another replica.
 func (r *replicas) start(t testing.TB) {
 	t.Helper()
-	port, err := loopback.FreePort()
-	require.NoError(t, err)
+	port := loopbacktest.Port(t)
 	r.addresses = append(r.addresses, "http://127.0.0.1:"+port)
 	r.processes = append(r.processes, nil)
 	r.restart(t, len(r.addresses)-1)

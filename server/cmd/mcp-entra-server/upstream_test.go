@@ -26,6 +26,7 @@ import (
 
 	"mcpentra/client"
 	"mcpentra/conformance/loopback"
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
 	"mcpentra/fakeentra/useragent"
@@ -43,10 +44,8 @@ func TestInteropTypeScriptUpstream(t *testing.T) {
 	fake := fakeentra.NewServer(fakeentra.Config{})
 	t.Cleanup(fake.Close)
 	goOn := filepath.Join(t.TempDir(), "go")
-	ownPort, err := loopback.FreePort()
-	require.NoError(t, err)
-	publicPort, err := loopback.FreePort()
-	require.NoError(t, err)
+	ownPort := loopbacktest.Port(t)
+	publicPort := loopbacktest.Port(t)
 	ownURL := "http://127.0.0.1:" + ownPort + "/mcp"
 	publicURL := "http://localhost:" + publicPort
 
@@ -111,8 +110,9 @@ func port(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: port NAME")
 	}
-	number, err := loopback.FreePort()
+	number, release, err := loopback.ReservePort()
 	ts.Check(err)
+	ts.Defer(release)
 	ts.Setenv(args[0], number)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/server/entra"
 	"mcpentra/server/entra/managedidentity"
 )
@@ -86,10 +87,9 @@ func TestMissingIdentityIsWrongSetting(t *testing.T) {
 
 func TestPlatformThatCannotAnswerIsNoWrongSetting(t *testing.T) {
 	t.Parallel()
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
+	closed := "127.0.0.1:" + loopbacktest.Port(t)
 	transport := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, network, closed.Listener.Addr().String())
+		return (&net.Dialer{}).DialContext(ctx, network, closed)
 	}}
 	credential, err := managedidentity.New(managedidentity.Config{
 		Identity:   managedidentity.System,

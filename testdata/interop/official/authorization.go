@@ -3,36 +3,29 @@ package official
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"regexp"
 	"strings"
 	"testing"
 
+	"mcpentra/fakeentra/useragent"
+
 	"github.com/stretchr/testify/require"
-
-	"mcpentra/conformance/loopback"
 )
-
-// Port returns a free port of 127.0.0.1. The suite's mode authorization needs one for its callback.
-func Port(t testing.TB) string {
-	t.Helper()
-	port, err := loopback.FreePort()
-	require.NoError(t, err)
-	return port
-}
 
 // authorizationPage matches the authorization request that the suite prints for a person.
 var authorizationPage = regexp.MustCompile(`https?://\S+[?&]response_type=code\S*`)
 
-// Authorization runs the suite's mode authorization. person opens the page that the suite prints.
-// It returns an error if the page does not lead to the suite's callback.
-func Authorization(t testing.TB, person func(ctx context.Context, page string) error, arguments ...string) *Run {
+// Authorization runs the suite's mode authorization, with a port for its callback. The first person
+// of the sign-in pages signs in at the page that the suite prints.
+func Authorization(t testing.TB, port string, arguments ...string) *Run {
 	t.Helper()
 	Need(t)
 	results := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), suiteTimeout)
 	defer cancel()
-	command := Command(ctx, results, append([]string{"authorization"}, arguments...)...)
+	command := Command(ctx, results, append([]string{"authorization", "--port", port}, arguments...)...)
 	read, write := io.Pipe()
 	command.Stdout = write
 	command.Stderr = write
@@ -56,7 +49,7 @@ func Authorization(t testing.TB, person func(ctx context.Context, page string) e
 		if page != "" && strings.HasPrefix(lines.Text(), "Callback server started") {
 			<-visited
 			go func() {
-				err := person(ctx, page)
+				err := signIn(ctx, page)
 				if err != nil {
 					cancel() // otherwise the suite waits for five minutes
 				}
@@ -68,4 +61,16 @@ func Authorization(t testing.TB, person func(ctx context.Context, page string) e
 	require.NoError(t, <-visited, "%s", output.String())
 	require.NoError(t, ctx.Err(), "the suite did not end in time\n%s", output.String())
 	return Read(t, "authorization", results, command.ProcessState.ExitCode(), output.String())
+}
+
+// signIn opens a page in a browser. It returns an error if the page does not lead to the suite.
+func signIn(ctx context.Context, page string) error {
+	ended, err := (&useragent.Browser{}).Visit(ctx, page)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(ended.Text, "You can close this page") {
+		return fmt.Errorf("want the suite's callback, the browser ends at %s: %s", ended.URL, ended.Text)
+	}
+	return nil
 }

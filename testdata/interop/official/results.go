@@ -3,6 +3,7 @@ package official
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -34,7 +35,7 @@ type Run struct {
 	Exit int
 	// Scenarios holds the checks of each scenario that was run.
 	Scenarios map[string][]Check
-	// Output is the suite's output.
+	// Output is the suite's output, and then its reasons for failures and warnings.
 	Output string
 }
 
@@ -73,6 +74,7 @@ func Read(t testing.TB, mode, results string, exit int, output string) *Run {
 	})
 	require.NoError(t, err)
 	require.NotEmpty(t, run.Scenarios, "the suite ran no scenario:\n%s", output)
+	run.Output += run.Against(slices.Sorted(maps.Keys(run.Scenarios)), Failure, Warning)
 	return run
 }
 

@@ -22,16 +22,20 @@ type realPerson struct {
 	gone error      // why no further page is shown
 
 	redirect func() string // a redirect URI on a free port
+	release  func()        // of that port, which stays reserved as long as there is the person
 }
 
 func newRealPerson() *realPerson {
-	return &realPerson{redirect: sync.OnceValue(func() string {
-		port, err := loopback.FreePort()
+	p := &realPerson{}
+	p.redirect = sync.OnceValue(func() string {
+		port, release, err := loopback.ReservePort()
 		if err != nil {
 			return LoopbackRedirect
 		}
+		p.release = release
 		return "http://" + net.JoinHostPort("127.0.0.1", port) + "/callback"
-	})}
+	})
+	return p
 }
 
 // RedirectURI returns the redirect URI that checks register by default. A real browser connects to

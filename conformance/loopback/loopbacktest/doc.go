@@ -1,0 +1,2 @@
+// Package loopbacktest reserves ports of this machine for tests.
+package loopbacktest

@@ -13,6 +13,7 @@ import (
 	"mcpentra/client"
 	"mcpentra/client/signin"
 	"mcpentra/client/tokenstore"
+	"mcpentra/conformance/loopback/loopbacktest"
 )
 
 // A failingStore runs fail in each Load under the lock of a record.
@@ -65,10 +66,7 @@ func TestFailedLoadReleasesLock(t *testing.T) {
 func TestEndedGoroutineClosesListener(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t)
-	free, err := signin.Listen("http://127.0.0.1/callback")
-	require.NoError(t, err)
-	redirectURI := free.RedirectURI
-	free.Close()
+	redirectURI := "http://127.0.0.1:" + loopbacktest.Port(t) + "/callback"
 	_, through := env.client(func(config *client.Config) {
 		config.RedirectURI = redirectURI
 		config.Trace = func(event client.Event) {
@@ -77,7 +75,7 @@ func TestEndedGoroutineClosesListener(t *testing.T) {
 			}
 		}
 	})
-	_, err = through.Post(env.URL+"/mcp", "application/json", http.NoBody)
+	_, err := through.Post(env.URL+"/mcp", "application/json", http.NoBody)
 	require.Error(t, err)
 	again, err := signin.Listen(redirectURI)
 	require.NoError(t, err, "the port is free")

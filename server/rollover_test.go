@@ -2,13 +2,13 @@ package server_test
 
 import (
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/fakeentra"
 )
 
@@ -33,15 +33,17 @@ func TestServerFollowsKeyRollover(t *testing.T) {
 
 func TestServerSurvivesEntraRestart(t *testing.T) {
 	t.Parallel()
-	s := newEnv(t, nil)
+	address := "127.0.0.1:" + loopbacktest.Port(t)
+	fake, err := fakeentra.Listen(fakeentra.Config{}, address, false)
+	require.NoError(t, err)
+	t.Cleanup(fake.Close)
+	s := newEnvOf(t, fake, nil)
 	_, tokens := s.signIn()
 	access := tokens["access_token"].(string)
-	address := strings.TrimPrefix(s.fake.URL, "http://")
-	s.fake.Close()
+	fake.Close()
 	status, _, body := s.call(access, callWhoami)
 	assert.Equal(t, http.StatusOK, status, "a call needs no request to Entra: %s", body)
 
-	var err error
 	s.fake, err = fakeentra.Listen(fakeentra.Config{}, address, false)
 	require.NoError(t, err)
 	t.Cleanup(s.fake.Close)

@@ -43,6 +43,7 @@ func openChecks() []bench.Check {
 				"https://login.example.com/\x00",
 				"https://login.example.com/a\nb",
 				" javascript:alert(1)",
+				"java\tscript:alert(1)",
 				"JaVaScRiPt:alert(1)",
 			)...),
 		},

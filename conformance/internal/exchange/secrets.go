@@ -12,8 +12,10 @@ import (
 
 // A report shows a bounded part of an exchange, because the peer under test chooses its length.
 const (
-	maxShown  = 300 // bytes of one value
-	minSecret = 8   // bytes; masking a shorter credential, such as a test's "x", would hide half a report
+	maxShown = 300 // bytes of one value
+	// MinSecret is the length of the shortest credential that is masked, in bytes. Masking a
+	// shorter one, for example a test's "x", would hide half a report.
+	MinSecret = 8
 )
 
 // Secrets are the credentials that checks have sent or received. No report shows them. The zero
@@ -31,7 +33,7 @@ func (s *Secrets) Add(credentials ...string) {
 		s.known = map[string]bool{}
 	}
 	for _, credential := range credentials {
-		if len(credential) >= minSecret {
+		if len(credential) >= MinSecret {
 			s.known[credential] = true
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mcpentra/conformance/internal/evidence"
+	"mcpentra/conformance/internal/exchange"
 )
 
 // Hide masks a value in all reports of the probe and its clones, as if it were a credential.
@@ -25,10 +26,19 @@ func (p *Probe) remember(request *http.Request) {
 	}
 	for _, values := range request.Header {
 		for _, value := range values {
-			words := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(` ,;="{}`, r) })
-			p.secrets.Add(slices.DeleteFunc(words, p.hidesNothing)...)
+			p.secrets.Add(slices.DeleteFunc(words(value), p.hidesNothing)...)
 		}
 	}
+}
+
+// words returns the different words of a header that are long enough to be a credential in base64.
+// A check may send a header of thousands of words.
+func words(value string) []string {
+	isBetween := func(r rune) bool { return strings.ContainsRune(` ,;="{}`, r) }
+	isShort := func(word string) bool { return len(word) < base64.RawStdEncoding.EncodedLen(exchange.MinSecret) }
+	found := slices.DeleteFunc(strings.FieldsFunc(value, isBetween), isShort)
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 // hidesNothing reports whether a word is not the base64 encoding of a credential, with or without

@@ -109,6 +109,8 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
+	// Took is the time from the request to the end of the answer, without other work of Send.
+	Took time.Duration
 }
 
 // Send sends a request as it is. An error means that no answer came, so the check cannot be done.
@@ -118,6 +120,7 @@ func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
 		return nil, err
 	}
 	p.remember(sent)
+	began := time.Now()
 	response, err := p.client.Do(sent)
 	if err != nil {
 		return nil, &check.CannotJudge{Reason: "the server gives no answer", Err: err}
@@ -127,8 +130,14 @@ func (p *Probe) Send(ctx context.Context, request Request) (*Answer, error) {
 	if err != nil {
 		return nil, &check.CannotJudge{Reason: "the answer cannot be read to its end", Err: err}
 	}
+	took := time.Since(began)
 	p.answered(ctx, func() string { return p.record(sent, response) })
-	return &Answer{Status: response.StatusCode, Header: response.Header, Body: body}, nil
+	return &Answer{
+		Status: response.StatusCode,
+		Header: response.Header,
+		Body:   body,
+		Took:   took,
+	}, nil
 }
 
 // Stream sends a request and returns the events of its answer as they come, or nil if the answer is

@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,16 +15,19 @@ import (
 // as harmless text of the same length, and superlinear times as long as half of it. Twice the text
 // takes twice the time in linear time, and four times the time in quadratic time. The best of
 // several rounds counts, and the median of the harmless text: on a busy machine one quick answer
-// proves nothing. Further rounds follow until textTime is over.
+// proves nothing. For the same reason, most rounds by themselves have to take mostlySuperlinear
+// times as long. Further rounds follow until textTime is over.
 const (
 	textRounds  = 4
 	mostRounds  = 12
-	textTime    = 8 * time.Second
+	textTime    = 20 * time.Second
 	headerText  = 30 << 10 // bytes; servers bound the head of a request
 	bodyText    = 256 << 10
 	tooSlow     = 200 * time.Millisecond
 	slowerTimes = 10
 	superlinear = 2.8
+	// mostlySuperlinear is less: a single round is less certain than the best of all.
+	mostlySuperlinear = 2.4
 )
 
 // A pattern is a text that is repeated between two others until it has a size.
@@ -172,40 +176,81 @@ func Linear(ctx context.Context, p *bench.Probe, trial *bench.Trial) error {
 // wantLinear wants the hostile text answered about as quickly as the harmless one, or a time that
 // grows with the length only. The first quick answer decides.
 func (t *timing) wantLinear(ctx context.Context, p *bench.Probe) error {
-	fastest := time.Hour
-	fastestHalf := time.Hour
-	var harmless []time.Duration
-	rounds := 0
-	growth := 0.0
-	for began := time.Now(); rounds < textRounds || rounds < mostRounds && time.Since(began) < textTime; rounds++ {
-		took, err := measure(ctx, p, t.name, t.hostile(t.size))
-		if err != nil {
-			return err
+	var seen series
+	for began := time.Now(); seen.wantsMore(time.Since(began)); {
+		for _, next := range []struct {
+			request bench.Request
+			times   *[]time.Duration
+		}{
+			{t.hostile(t.size), &seen.hostile},
+			{t.harmless, &seen.harmless},
+			{t.hostile(t.size / 2), &seen.half},
+		} {
+			took, err := measure(ctx, p, t.name, next.request)
+			if err != nil {
+				return err
+			}
+			*next.times = append(*next.times, took)
+			if seen.isQuick() {
+				return nil
+			}
 		}
-		fastest = min(fastest, took)
-		took, err = measure(ctx, p, t.name, t.harmless)
-		if err != nil {
-			return err
-		}
-		harmless = append(harmless, took)
-		if fastest < tooSlow || fastest < slowerTimes*median(harmless) {
-			return nil
-		}
-		took, err = measure(ctx, p, t.name, t.hostile(t.size/2))
-		if err != nil {
-			return err
-		}
-		fastestHalf = min(fastestHalf, took)
-		growth = float64(fastest) / float64(fastestHalf)
-		if rounds+1 >= textRounds && growth < superlinear {
+		if seen.isLinear() {
 			return nil // the parser is slow, but linear
 		}
+	}
+	if !seen.isSuperlinear() {
+		return nil // the machine is too busy to say more
 	}
 	return p.Mismatch(
 		fmt.Sprintf("no more time for %s than for harmless text, or twice the time for twice the length", t.name),
 		fmt.Sprintf("%v against %v, and %.1f times the time for twice the length; the best of %d",
-			fastest.Round(time.Millisecond), median(harmless).Round(time.Millisecond), growth, rounds),
+			slices.Min(seen.hostile).Round(time.Millisecond),
+			median(seen.harmless).Round(time.Millisecond),
+			seen.growth(),
+			len(seen.half)),
 	)
+}
+
+// A series holds the times of one text, of harmless text, and of half of the text. A round adds one
+// of each, in this order.
+type series struct {
+	hostile  []time.Duration
+	harmless []time.Duration
+	half     []time.Duration
+}
+
+// wantsMore reports whether another round has to follow after a time.
+func (s *series) wantsMore(spent time.Duration) bool {
+	rounds := len(s.half)
+	return rounds < textRounds || rounds < mostRounds && spent < textTime
+}
+
+// isQuick reports whether an answer to the hostile text was quick.
+func (s *series) isQuick() bool {
+	if len(s.harmless) == 0 {
+		return false
+	}
+	fastest := slices.Min(s.hostile)
+	return fastest < tooSlow || fastest < slowerTimes*median(s.harmless)
+}
+
+// growth returns the factor between the fastest answers to the text and to its half.
+func (s *series) growth() float64 {
+	return float64(slices.Min(s.hostile)) / float64(slices.Min(s.half))
+}
+
+// isLinear reports whether enough rounds show a time that grows as fast as the length.
+func (s *series) isLinear() bool { return len(s.half) >= textRounds && s.growth() < superlinear }
+
+// isSuperlinear also wants most of the rounds to show the growth. One quick answer to the half is
+// chance on a busy machine.
+func (s *series) isSuperlinear() bool {
+	var growths []float64
+	for i, half := range s.half {
+		growths = append(growths, float64(s.hostile[i])/float64(half))
+	}
+	return s.growth() >= superlinear && median(growths) >= mostlySuperlinear
 }
 
 // measure returns how long an answer takes. A closed connection is an answer; its error counts only
@@ -213,18 +258,19 @@ func (t *timing) wantLinear(ctx context.Context, p *bench.Probe) error {
 func measure(ctx context.Context, p *bench.Probe, name string, request bench.Request) (time.Duration, error) {
 	began := time.Now()
 	answer, err := p.Send(ctx, request)
-	took := time.Since(began)
 	switch {
 	case ctx.Err() != nil:
 		return 0, err
-	case err == nil && IsBroken(answer):
+	case err != nil:
+		return time.Since(began), nil
+	case IsBroken(answer):
 		return 0, p.Mismatch("a refusal or the result: "+name, fmt.Sprintf("status %d", answer.Status))
 	}
-	return took, nil
+	return answer.Took, nil
 }
 
-// median returns the middle one of times, or the greater one of the two in the middle.
-func median(times []time.Duration) time.Duration {
-	sorted := slices.Sorted(slices.Values(times))
+// median returns the middle one of values, or the greater one of the two in the middle.
+func median[T cmp.Ordered](values []T) T {
+	sorted := slices.Sorted(slices.Values(values))
 	return sorted[len(sorted)/2]
 }

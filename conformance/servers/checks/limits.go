@@ -83,6 +83,7 @@ func limitsChecks() []bench.Check {
 			},
 			Tokens: []bench.TokenKind{bench.Good},
 			Run:    attack.WithTrial(attack.SlowReading),
+			Time:   attack.SlowReadingTime,
 		},
 		{
 			Rule: check.Rule{

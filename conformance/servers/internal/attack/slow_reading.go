@@ -20,14 +20,18 @@ const (
 	shortAnswers = 20_000
 	shortAnswer  = 1500    // bytes
 	readBuffer   = 4 << 10 // bytes
-	// fillBuffers bounds the time in which the server fills the buffers.
-	fillBuffers = 80 * time.Second
+	// fillBuffers bounds the time in which the server fills the buffers. That takes some thousand
+	// short answers, and a busy machine needs minutes for them.
+	fillBuffers = 150 * time.Second
 	// pause is longer than a server rests between two answers on a busy machine.
 	pause = 2 * time.Second
 	// maxStalls is the number of periods without progress that show a server that waits. In one
 	// period, a busy machine may have let neither program run.
 	maxStalls = 2
 )
+
+// SlowReadingTime bounds SlowReading: it fills the buffers twice.
+const SlowReadingTime = 2*fillBuffers + time.Minute
 
 // SlowReading sends many requests on one connection, and reads one byte of their answers. Short
 // answers are sent when their handler returns. A handler waits while it writes a long answer; these

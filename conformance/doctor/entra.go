@@ -171,7 +171,7 @@ func (s *entraAsked) report(step *Step) {
 		for i := range fixes {
 			fixes[i].Text = strings.ReplaceAll(fixes[i].Text, "the resource of the request", s.resource())
 		}
-		step.Findings = append(step.Findings, Finding{
+		step.Add(Finding{
 			Code:    "aadsts-" + strconv.Itoa(found.number),
 			Kind:    Fault,
 			Seen:    "Entra ID answers before any sign-in: " + s.w.secrets.Shown(found.message),

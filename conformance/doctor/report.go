@@ -1,5 +1,7 @@
 package doctor
 
+import "slices"
+
 // A Kind says how bad a finding is.
 type Kind string
 
@@ -58,6 +60,13 @@ type Step struct {
 	// Did has a line for each thing that the step tried, with its answer.
 	Did      []string  `json:"did,omitempty"`
 	Findings []Finding `json:"findings"`
+}
+
+// Add adds a finding. It copies the lists of the finding: a change to a report changes no other.
+func (s *Step) Add(finding Finding) {
+	finding.Effects = slices.Clone(finding.Effects)
+	finding.Fixes = slices.Clone(finding.Fixes)
+	s.Findings = append(s.Findings, finding)
 }
 
 // A Settings is the configuration of one client for the deployment.

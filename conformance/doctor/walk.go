@@ -150,7 +150,7 @@ func diagnose[E any](step *Step, e E, table []symptom[E]) {
 		if row.fixes != nil {
 			finding.Fixes = row.fixes(e)
 		}
-		step.Findings = append(step.Findings, finding)
+		step.Add(finding)
 	}
 }
 
@@ -166,5 +166,5 @@ func (s *Step) fine(code, seen string) {
 			return
 		}
 	}
-	s.Findings = append(s.Findings, Finding{Code: code, Kind: Fine, Seen: seen})
+	s.Add(Finding{Code: code, Kind: Fine, Seen: seen})
 }

@@ -134,6 +134,7 @@ func (e *exam) did(format string, values ...any) {
 func (e *exam) add(finding doctor.Finding) {
 	finding.Seen = e.secrets.Mask(finding.Seen)
 	finding.Why = e.secrets.Mask(finding.Why)
+	finding.Fixes = slices.Clone(finding.Fixes)
 	for i := range finding.Fixes {
 		finding.Fixes[i].Where = e.secrets.Mask(finding.Fixes[i].Where)
 		finding.Fixes[i].Text = e.secrets.Mask(finding.Fixes[i].Text)
@@ -141,7 +142,7 @@ func (e *exam) add(finding doctor.Finding) {
 	if finding.Kind != doctor.Fine {
 		finding.Effects = []doctor.Effect{}
 	}
-	e.step.Findings = append(e.step.Findings, finding)
+	e.step.Add(finding)
 }
 
 // fault adds a finding about a setting that keeps the server from working.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"mcpentra/conformance/doctor"
 )
@@ -43,7 +44,7 @@ func (m *machine) openers(step *doctor.Step) {
 	}
 	commands, err := browserCommands(m.env["BROWSER"], separator)
 	if err != nil {
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "browser-setting-wrong",
 			Kind:    doctor.Fault,
 			Seen:    "BROWSER cannot be read: " + err.Error(),
@@ -66,7 +67,7 @@ func (m *machine) openers(step *doctor.Step) {
 		did(step, "BROWSER names %s: %v", words[0], err)
 	}
 	unset := change(environment, "set BROWSER to a program that exists, or remove it")
-	add(step, doctor.Finding{
+	step.Add(doctor.Finding{
 		Code:    "browser-not-found",
 		Kind:    doctor.Warning,
 		Seen:    "no program in BROWSER can be started",
@@ -83,7 +84,7 @@ func (m *machine) systemOpener(step *doctor.Step) {
 		did(step, "%s is %s", opener, path)
 		return
 	}
-	add(step, doctor.Finding{
+	step.Add(doctor.Finding{
 		Code:    "opener-missing",
 		Kind:    doctor.Warning,
 		Seen:    fmt.Sprintf("there is no program %s, and BROWSER is not set", opener),
@@ -101,7 +102,7 @@ func (m *machine) display(step *doctor.Step) {
 	if m.config.OS == "darwin" || m.config.OS == "windows" || hasScreen {
 		return
 	}
-	add(step, doctor.Finding{
+	step.Add(doctor.Finding{
 		Code:    "no-display",
 		Kind:    doctor.Warning,
 		Seen:    "neither DISPLAY nor WAYLAND_DISPLAY is set",
@@ -119,17 +120,17 @@ func (m *machine) elsewhere(step *doctor.Step) {
 	if m.env["SSH_CONNECTION"] != "" || m.env["SSH_TTY"] != "" {
 		forward := change("ssh on your own machine",
 			"ssh -L 8765:localhost:8765 HOST, and here MCP_REDIRECT_URI=http://localhost:8765/callback")
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "ssh-session",
 			Kind:    doctor.Warning,
 			Seen:    "this is a session over ssh",
 			Why:     why,
 			Effects: effects,
-			Fixes:   append(append([]doctor.Fix{}, withoutBrowser...), forward),
+			Fixes:   append(slices.Clone(withoutBrowser), forward),
 		})
 	}
 	if sign := m.containerSign(); sign != "" {
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "container",
 			Kind:    doctor.Warning,
 			Seen:    "this is a container or a hosted workspace: " + sign,

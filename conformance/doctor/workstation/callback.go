@@ -23,7 +23,7 @@ func (m *machine) callback(ctx context.Context, step *doctor.Step) {
 	}
 	parsed, wrong := readRedirectURI(address)
 	if wrong != "" {
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "redirect-uri-wrong",
 			Kind:    doctor.Fault,
 			Seen:    "MCP_REDIRECT_URI " + wrong,
@@ -83,7 +83,7 @@ func (m *machine) localhost(ctx context.Context, step *doctor.Step) {
 }
 
 func addLocalhost(step *doctor.Step, seen string) {
-	add(step, doctor.Finding{
+	step.Add(doctor.Finding{
 		Code:    "localhost-elsewhere",
 		Kind:    doctor.Fault,
 		Seen:    seen,
@@ -156,7 +156,7 @@ func (m *machine) cannotListen(step *doctor.Step, address, port string, err erro
 			change("network of this machine", "give it the loopback address "+address),
 		}, withoutBrowser...)
 	}
-	add(step, finding)
+	step.Add(finding)
 }
 
 // holder returns in words which process holds a port, if the system shows it.

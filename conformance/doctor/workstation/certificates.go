@@ -28,7 +28,7 @@ func (m *machine) certificateFile(step *doctor.Step) {
 		did(step, "SSL_CERT_FILE names the trusted certificate authorities: %s", name)
 		return
 	}
-	add(step, doctor.Finding{
+	step.Add(doctor.Finding{
 		Code:    "certificate-file-unusable",
 		Kind:    doctor.Fault,
 		Seen:    fmt.Sprintf("SSL_CERT_FILE cannot be used: %v", err),

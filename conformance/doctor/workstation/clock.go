@@ -48,7 +48,7 @@ func (m *machine) clock(ctx context.Context, step *doctor.Step) {
 	if skew.Abs() >= harmfulSkew {
 		finding.Kind = doctor.Fault
 	}
-	add(step, finding)
+	step.Add(finding)
 }
 
 // serverDate returns the Date of an answer of the server.

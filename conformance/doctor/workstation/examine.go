@@ -167,8 +167,6 @@ func (m *machine) walkConfig() doctor.Config {
 }
 
 // add adds a finding to a step.
-func add(step *doctor.Step, finding doctor.Finding) { step.Findings = append(step.Findings, finding) }
-
 func did(step *doctor.Step, format string, values ...any) {
 	step.Did = append(step.Did, fmt.Sprintf(format, values...))
 }
@@ -176,7 +174,7 @@ func did(step *doctor.Step, format string, values ...any) {
 // fine adds a finding that needs no change, if the step has no other.
 func fine(step *doctor.Step, code, seen string) {
 	if len(step.Findings) == 0 {
-		add(step, doctor.Finding{Code: code, Kind: doctor.Fine, Seen: seen})
+		step.Add(doctor.Finding{Code: code, Kind: doctor.Fine, Seen: seen})
 	}
 }
 

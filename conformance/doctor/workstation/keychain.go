@@ -78,7 +78,7 @@ func (m *machine) judgeKeychain(step *doctor.Step, state keychainState, err erro
 	const inFile = "it keeps its key in a file beside the tokens, and asks you to sign in again"
 	switch {
 	case !state.bus:
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "session-bus-silent",
 			Kind:    doctor.Warning,
 			Seen:    fmt.Sprintf("the session bus at %s does not answer: %v", busVariable, err),
@@ -87,7 +87,7 @@ func (m *machine) judgeKeychain(step *doctor.Step, state keychainState, err erro
 			Fixes:   []doctor.Fix{change("shell", "unset "+busVariable+", or start the session with dbus-run-session")},
 		})
 	case err != nil:
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "keychain-silent",
 			Kind:    doctor.Warning,
 			Seen:    fmt.Sprintf("the keychain does not answer: %v", err),
@@ -103,7 +103,7 @@ func (m *machine) judgeKeychain(step *doctor.Step, state keychainState, err erro
 		fine(step, "keychain-not-running", "the client starts the keychain at its first sign-in")
 	case state.locked:
 		m.keyInKeychain = state.holdsKey
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "keychain-locked",
 			Kind:    doctor.Warning,
 			Seen:    "the keychain is locked" + keyWords(state.holdsKey),

@@ -90,7 +90,7 @@ func (m *machine) differentCases(step *doctor.Step) {
 		if upper == "" || lower == "" || upper == lower {
 			continue
 		}
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "proxy-spelt-twice",
 			Kind:    doctor.Warning,
 			Seen:    fmt.Sprintf("%s and %s have different values", names[0], names[1]),
@@ -122,7 +122,7 @@ func (m *machine) proxyReached(ctx context.Context, step *doctor.Step, endpoint,
 
 func (m *machine) proxyUnusable(step *doctor.Step, seen string) {
 	m.canLeave = false
-	add(step, doctor.Finding{
+	step.Add(doctor.Finding{
 		Code:    "proxy-unusable",
 		Kind:    doctor.Fault,
 		Seen:    seen,
@@ -160,7 +160,7 @@ func (m *machine) inspection(ctx context.Context, step *doctor.Step, endpoint *u
 	if !isUnknownAuthority(err) {
 		return
 	}
-	add(step, doctor.Finding{
+	step.Add(doctor.Finding{
 		Code: "proxy-inspects-tls",
 		Kind: doctor.Fault,
 		Seen: fmt.Sprintf("through the proxy, the server's certificate is from %q, which this machine does not trust",

@@ -68,7 +68,7 @@ func (m *machine) misspelt(step *doctor.Step) {
 		if meant == "" || m.env[meant] != "" {
 			continue
 		}
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "setting-misspelt",
 			Kind:    doctor.Warning,
 			Seen:    fmt.Sprintf("the environment sets %s, and the client reads %s", name, meant),
@@ -150,7 +150,7 @@ func (m *machine) quoted(step *doctor.Step) {
 		if !isQuoted && strings.TrimSpace(value) == value {
 			continue
 		}
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "setting-quoted",
 			Kind:    doctor.Warning,
 			Seen:    fmt.Sprintf("the value of %s has quotes or blanks around it", key),
@@ -174,7 +174,7 @@ func (m *machine) serverKeys(step *doctor.Step) {
 	}
 	did(step, "ignored, because AUTH_ keys are a server's: %s", listed(ignored[:min(len(ignored), 8)]))
 	if m.env["AUTH_CLIENT_ID"] != "" && m.env["MCP_CLIENT_ID"] == "" {
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "server-keys-ignored",
 			Kind:    doctor.Warning,
 			Seen:    "the environment sets AUTH_CLIENT_ID, and not MCP_CLIENT_ID",
@@ -207,7 +207,7 @@ func (m *machine) unreadFile(step *doctor.Step) {
 		}
 	}
 	if len(found) > 0 {
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code: "file-unread",
 			Kind: doctor.Warning,
 			Seen: "the file .env in this folder sets " + listed(found),
@@ -225,7 +225,7 @@ func (m *machine) serverURL(step *doctor.Step) {
 	if wrong == "" {
 		return
 	}
-	add(step, doctor.Finding{
+	step.Add(doctor.Finding{
 		Code:    "address-refused",
 		Kind:    doctor.Fault,
 		Seen:    "the client refuses the address: " + wrong,
@@ -269,7 +269,7 @@ func (m *machine) credentials(step *doctor.Step) {
 	m.withoutClientID(step)
 	hasSecret := m.env["MCP_CLIENT_SECRET"] != "" || m.env["MCP_CLIENT_SECRET_FILE"] != ""
 	if hasSecret && m.env["MCP_CLIENT_KEY_FILE"] != "" {
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "credentials-twice",
 			Kind:    doctor.Fault,
 			Seen:    "the environment gives a client secret and a client key",
@@ -302,7 +302,7 @@ func (m *machine) withoutClientID(step *doctor.Step) {
 		if m.env[key] == "" {
 			continue
 		}
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "client-id-missing",
 			Kind:    doctor.Fault,
 			Seen:    "the environment sets " + key + ", and not MCP_CLIENT_ID",
@@ -318,7 +318,7 @@ func (m *machine) secretFile(step *doctor.Step, key, name string) {
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "secret-file-unreadable",
 			Kind:    doctor.Fault,
 			Seen:    fmt.Sprintf("%s names a file that cannot be read: %v", key, err),
@@ -327,7 +327,7 @@ func (m *machine) secretFile(step *doctor.Step, key, name string) {
 			Fixes:   []doctor.Fix{change(environment, "set "+key+" to the file's path")},
 		})
 	case m.hasModes() && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0:
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code: "secret-file-shared",
 			Kind: doctor.Warning,
 			Seen: fmt.Sprintf("the file of %s has mode %04o", key, info.Mode().Perm()),

@@ -59,7 +59,7 @@ func (m *machine) keyFile(step *doctor.Step, path string, info fs.FileInfo) {
 		wrong = fmt.Sprintf("has %d bytes, and a key has %d", info.Size(), keyLength)
 	}
 	if wrong != "" {
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "token-key-unusable",
 			Kind:    doctor.Fault,
 			Seen:    "the key " + path + " " + wrong,
@@ -73,7 +73,7 @@ func (m *machine) keyFile(step *doctor.Step, path string, info fs.FileInfo) {
 
 func (m *machine) recordFile(step *doctor.Step, path string, info fs.FileInfo) {
 	if !info.Mode().IsRegular() {
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "token-record-unusable",
 			Kind:    doctor.Fault,
 			Seen:    path + " is not a regular file",
@@ -84,7 +84,7 @@ func (m *machine) recordFile(step *doctor.Step, path string, info fs.FileInfo) {
 		return
 	}
 	if m.hasModes() && info.Mode().Perm()&0o077 != 0 {
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:  "token-record-shared",
 			Kind:  doctor.Warning,
 			Seen:  fmt.Sprintf("%s has mode %04o", path, info.Mode().Perm()),
@@ -101,7 +101,7 @@ func (m *machine) lockFile(step *doctor.Step, path string, info fs.FileInfo) {
 	if pid == 0 {
 		return
 	}
-	add(step, doctor.Finding{
+	step.Add(doctor.Finding{
 		Code:    "token-store-locked",
 		Kind:    doctor.Warning,
 		Seen:    fmt.Sprintf("process %d holds the lock %s", pid, path),

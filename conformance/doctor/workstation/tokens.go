@@ -33,7 +33,7 @@ func (m *machine) tokens(_ context.Context, step *doctor.Step) {
 	case "", "file":
 		m.storeFolder(step, detail)
 	default:
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:    "token-store-unknown",
 			Kind:    doctor.Fault,
 			Seen:    "MCP_TOKEN_STORE is not file, file:FOLDER, memory or command:WORDS",
@@ -58,7 +58,7 @@ func (m *machine) storeCommand(step *doctor.Step, command string) {
 		did(step, "MCP_TOKEN_STORE runs %s", words[0])
 		return
 	}
-	add(step, doctor.Finding{
+	step.Add(doctor.Finding{
 		Code:    "token-store-command-missing",
 		Kind:    doctor.Fault,
 		Seen:    fmt.Sprintf("the command in MCP_TOKEN_STORE cannot be run: %v", err),
@@ -96,7 +96,7 @@ func (m *machine) storeFolder(step *doctor.Step, folder string) {
 	}
 	did(step, "the tokens are in %s", folder)
 	if m.hasModes() && info.Mode().Perm()&0o077 != 0 {
-		add(step, doctor.Finding{
+		step.Add(doctor.Finding{
 			Code:  "token-folder-shared",
 			Kind:  doctor.Warning,
 			Seen:  fmt.Sprintf("the folder has mode %04o", info.Mode().Perm()),
@@ -125,7 +125,7 @@ func (m *machine) stateFolder() (string, error) {
 }
 
 func addNoFolder(step *doctor.Step, why string) {
-	add(step, doctor.Finding{
+	step.Add(doctor.Finding{
 		Code:    "token-folder-unusable",
 		Kind:    doctor.Fault,
 		Seen:    "there is no folder for tokens: " + why,
@@ -174,7 +174,7 @@ func (m *machine) owner(step *doctor.Step, path string, info fs.FileInfo) {
 	if !known || m.config.UserID <= 0 || owner == m.config.UserID {
 		return
 	}
-	add(step, doctor.Finding{
+	step.Add(doctor.Finding{
 		Code:    "token-store-owner",
 		Kind:    doctor.Fault,
 		Seen:    fmt.Sprintf("%s belongs to user %d, and you are user %d", path, owner, m.config.UserID),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -86,7 +87,7 @@ func Fixes() map[string]Fix {
 	if err != nil {
 		panic(fmt.Errorf("embedded fixes: %w", err))
 	}
-	return all
+	return maps.Clone(all)
 }
 
 // FixFor returns the fix for a check, by the topic of its ID.

@@ -19,6 +19,12 @@ func TestFixForFindsTopicOfCheck(t *testing.T) {
 	}
 }
 
+func TestFixesBelongToTheirCaller(t *testing.T) {
+	t.Parallel()
+	clear(Fixes())
+	assert.NotEmpty(t, Fixes())
+}
+
 func TestFixHasAdviceForEachSDK(t *testing.T) {
 	t.Parallel()
 	for topic, fix := range Fixes() {

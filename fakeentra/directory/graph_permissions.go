@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed" // the permissions
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -32,10 +33,10 @@ var graphAPIOnce = sync.OnceValue(func() *graphAPI {
 
 // GraphScopes returns the delegated permissions of Microsoft Graph, the OpenID Connect scopes
 // included.
-func GraphScopes() []Scope { return graphAPIOnce().scopes }
+func GraphScopes() []Scope { return slices.Clone(graphAPIOnce().scopes) }
 
 // GraphRoles returns the application permissions of Microsoft Graph.
-func GraphRoles() []Role { return graphAPIOnce().roles }
+func GraphRoles() []Role { return slices.Clone(graphAPIOnce().roles) }
 
 // readGraphPermissions parses the list of permissions.
 func readGraphPermissions(text []byte) (*graphAPI, error) {

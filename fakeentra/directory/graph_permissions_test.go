@@ -11,6 +11,8 @@ func TestGraphPermissions(t *testing.T) {
 	t.Parallel()
 	assert.Greater(t, len(GraphScopes()), 600)
 	assert.Greater(t, len(GraphRoles()), 500)
+	assert.NotSame(t, &GraphScopes()[0], &GraphScopes()[0], "a caller changes its own list")
+	assert.NotSame(t, &GraphRoles()[0], &GraphRoles()[0])
 	graph := App{ID: GraphAppID, Scopes: GraphScopes(), Roles: GraphRoles()}
 	for name, adminOnly := range map[string]bool{
 		"Files.Read.All":       false,

@@ -320,8 +320,8 @@ func tryServer(t testing.TB, change func(*server.Config)) (string, error) {
 		return "", err
 	}
 	listening.Config.Handler = made
-	listening.Config.ReadHeaderTimeout = 4 * time.Second
-	listening.Config.ReadTimeout = 5 * time.Second
+	listening.Config.ReadHeaderTimeout = config.BodyTimeout * 4 / 5
+	listening.Config.ReadTimeout = config.BodyTimeout
 	listening.Config.IdleTimeout = 2 * time.Minute // as the program's
 	listening.Config.Protocols = &http.Protocols{}
 	listening.Config.Protocols.SetHTTP1(true)

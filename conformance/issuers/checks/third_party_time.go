@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"mcpentra/conformance/check"
@@ -122,7 +121,7 @@ func thirdPartyBounded(ctx context.Context, p *bench.Probe) error {
 	if err != nil {
 		return err
 	}
-	gives, err := t.rigged(ctx, member("mcp_auth_conformance", strings.Repeat("x", endless)))
+	gives, err := t.rigged(ctx, rig.Change{Padding: endless})
 	if err != nil || !gives {
 		return err
 	}

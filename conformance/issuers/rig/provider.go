@@ -1,10 +1,12 @@
 package rig
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -172,8 +174,31 @@ func (p *Provider) keySet() jose.JSONWebKeySet {
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {
+	writeHead(w, status)
+	_ = json.NewEncoder(w).Encode(value)
+}
+
+func writeHead(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(value)
+}
+
+// writePadded writes an object of one member at least. Padding is the length in bytes of a member
+// in front of the others. It is sent in blocks, so the head does not wait for it.
+func writePadded(w http.ResponseWriter, members map[string]any, padding int) {
+	text, err := json.Marshal(members)
+	if err != nil || padding == 0 || len(members) == 0 {
+		writeJSON(w, http.StatusOK, members)
+		return
+	}
+	writeHead(w, http.StatusOK)
+	_, err = io.WriteString(w, `{"mcp_auth_conformance":"`)
+	block := bytes.Repeat([]byte("x"), 64<<10)
+	for padding > 0 && err == nil {
+		sent := min(padding, len(block))
+		_, err = w.Write(block[:sent])
+		padding -= sent
+	}
+	_, _ = w.Write(append([]byte(`",`), text[1:]...))
 }

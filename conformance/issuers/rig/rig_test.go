@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -123,6 +124,19 @@ func TestChangesArePerSignIn(t *testing.T) {
 		assert.ErrorContains(t, err, test.want)
 	}
 	assert.False(t, provider.Change("unknown", rig.Change{}))
+}
+
+// TestPaddingIsRead redeems a code whose token response has another member of 100,000 bytes.
+func TestPaddingIsRead(t *testing.T) {
+	t.Parallel()
+	provider := listen(t)
+	party := newRelyingParty(t, provider.URL)
+	verifier := oauth2.GenerateVerifier()
+	code := party.answer(t, verifier).Get("code")
+	require.True(t, provider.Change(code, rig.Change{Padding: 100_000}))
+	tokens, _, err := party.redeem(t.Context(), code, verifier)
+	require.NoError(t, err)
+	assert.Equal(t, strings.Repeat("x", 100_000), tokens.Extra("mcp_auth_conformance"))
 }
 
 // TestEndRefusesTokens ends a grant, and wants its tokens refused.

@@ -43,6 +43,8 @@ type Change struct {
 	Token http.Handler
 	// Members edits the members of the token response.
 	Members func(members map[string]any)
+	// Padding is the length in bytes of another member in front of the token response.
+	Padding int
 	// Claims edits the claims of the ID token.
 	Claims func(claims map[string]any)
 	// Unsigned makes an ID token with the algorithm none.
@@ -175,7 +177,7 @@ func (p *Provider) redeem(w http.ResponseWriter, r *http.Request, issuer string)
 	if change.Members != nil {
 		change.Members(members)
 	}
-	writeJSON(w, http.StatusOK, members)
+	writePadded(w, members, change.Padding)
 }
 
 func (s *SignIn) isRedeemedBy(client string, form url.Values) bool {

@@ -28,6 +28,9 @@ type documentFetcher struct {
 	known     map[string]*client
 }
 
+// documentTimeout bounds the fetch of a document, also on a busy machine.
+const documentTimeout = 20 * time.Second
+
 func newDocumentFetcher() *documentFetcher {
 	f := &documentFetcher{
 		documents: bench.NewDocuments(),
@@ -41,7 +44,7 @@ func newDocumentFetcher() *documentFetcher {
 	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, f.server.Listener.Addr().String())
 	}
-	f.client = &http.Client{Transport: transport, Timeout: 5 * time.Second}
+	f.client = &http.Client{Transport: transport, Timeout: documentTimeout}
 	return f
 }
 
@@ -119,6 +122,9 @@ func (s *Issuer) fetchClient(id string) (*client, error) {
 	fetcher.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	if s.has(FollowsDocumentRedirects) {
 		fetcher.CheckRedirect = nil
+	}
+	if s.has(ReadsEndlessDocuments) {
+		fetcher.Timeout = 0
 	}
 	address.Scheme = "https" // the documents of the checks are all behind TLS
 	answer, err := fetcher.Get(address.String())

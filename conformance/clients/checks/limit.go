@@ -303,8 +303,9 @@ func sendEndless(ctx context.Context, p *bench.Probe, document endlessDocument) 
 		return err
 	}
 	var sent atomic.Int64
-	var reached atomic.Bool
-	answer := func(_ *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
+	var reached, stopped atomic.Bool
+	var latest atomic.Pointer[time.Time] // when the client took a block
+	answer := func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
 		if !document.answers(r) {
 			return false
 		}
@@ -319,7 +320,12 @@ func sendEndless(ctx context.Context, p *bench.Probe, document endlessDocument) 
 			if total := int64(n + len(text)); total > sent.Load() {
 				sent.Store(total)
 			}
+			now := time.Now()
+			latest.Store(&now)
 			text = []byte(document.more)
+		}
+		if time.Now().Before(l.Deadline()) {
+			stopped.Store(true)
 		}
 		return true
 	}
@@ -331,9 +337,19 @@ func sendEndless(ctx context.Context, p *bench.Probe, document endlessDocument) 
 		return &check.CannotJudge{Reason: "the client did not reach the " + document.name, Err: ending(l)}
 	case sent.Load() >= maxRead:
 		return l.Mismatch("the client to stop reading: "+document.name, fmt.Sprintf("%d MiB read", maxRead>>20))
+	case !stopped.Load() && latest.Load() != nil && l.Deadline().Sub(*latest.Load()) < stillReading &&
+		errors.Is(l.Err(), lab.ErrTimeUp):
+		return &check.CannotJudge{Reason: fmt.Sprintf(
+			"the client was still reading the %s after %.1f MiB when its time was up; give it more time",
+			document.name, float64(sent.Load())/(1<<20),
+		)}
 	}
 	return nil
 }
+
+// stillReading bounds the time between two blocks for a client that reads on. The buffers of a
+// connection hold megabytes, so a slow client does not take blocks steadily.
+const stillReading = 5 * time.Second
 
 // nestingDepth is the depth of the nested document, over a hundred times what metadata needs.
 const nestingDepth = 100_000

@@ -2,8 +2,10 @@ package broken
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // Habits in which good clients, and the programs that drive them, differ. No check may judge them.
@@ -26,6 +28,7 @@ const (
 	RevokesAtEnd     Fault = "revokes its access token at the end"
 	OnlyConfigured   Fault = "signs in with a configured client ID only"
 	OnlyDocumented   Fault = "signs in with its document only"
+	ReadsSlowly      Fault = "pauses while it reads a long response"
 )
 
 // probe explores the MCP endpoint before the first message.
@@ -62,4 +65,26 @@ func (r *attempt) revokeAccess(ctx context.Context) {
 func hang(ctx context.Context) error {
 	<-ctx.Done()
 	return ctx.Err()
+}
+
+// A slowReader waits after each block of a long response.
+type slowReader struct {
+	ctx  context.Context
+	from io.Reader
+	read int // bytes of this block
+}
+
+func (s *slowReader) Read(into []byte) (int, error) {
+	const block = 64 << 10
+	if s.read >= block {
+		s.read = 0
+		select {
+		case <-time.After(2 * second):
+		case <-s.ctx.Done():
+			return 0, s.ctx.Err()
+		}
+	}
+	n, err := s.from.Read(into[:min(len(into), block)])
+	s.read += n
+	return n, err
 }

@@ -35,6 +35,7 @@ var habits = map[broken.Fault]int{
 	broken.RevokesAtEnd:     150,
 	broken.OnlyConfigured:   150,
 	broken.OnlyDocumented:   150,
+	broken.ReadsSlowly:      195,
 }
 
 // revisionsOf has the revisions of clients with some habits. Before MCP 2025-11-25, a client SHOULD
@@ -82,6 +83,21 @@ func TestChecksAcceptHabits(t *testing.T) {
 				assert.GreaterOrEqual(t, passed, least)
 			}
 		})
+	}
+}
+
+// TestSlowReadingGivesNoVerdict ends the time of a client while it still reads.
+func TestSlowReadingGivesNoVerdict(t *testing.T) {
+	t.Parallel()
+	target := broken.Client(broken.ReadsWithoutEnd, broken.ReadsSlowly)
+	for _, current := range checks.All() {
+		if current.ID != "client/limit/token" {
+			continue
+		}
+		for _, result := range bench.Run(t.Context(), current, target) {
+			assert.Equal(t, check.Error, result.Verdict)
+			assert.ErrorContains(t, result.Err, "the client was still reading the token response after")
+		}
 	}
 }
 

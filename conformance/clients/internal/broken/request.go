@@ -181,7 +181,11 @@ func (r *attempt) do(
 	if r.has(ReadsWithoutEnd) || isEndless {
 		limit = 1 << 40
 	}
-	text, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
+	read := io.LimitReader(response.Body, limit+1)
+	if r.has(ReadsSlowly) {
+		read = &slowReader{ctx, read, 0}
+	}
+	text, err := io.ReadAll(read)
 	if err == nil && int64(len(text)) > limit {
 		err = errTooLong
 	}

@@ -39,7 +39,8 @@ type Lab struct {
 	deliveries    int
 	delivered     chan struct{}
 	output        bytes.Buffer
-	err           error // of the last run
+	err           error     // of the last run
+	deadline      time.Time // of the last run
 	sessions      int
 	endedSessions map[string]bool
 	recorded      bool // as evidence of the check

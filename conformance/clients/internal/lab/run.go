@@ -37,6 +37,7 @@ func (l *Lab) Run(ctx context.Context, p *bench.Probe, changes ...func(*bench.Ta
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	l.began(ctx)
 	err = p.Target.Run(ctx, task)
 	if ctx.Err() != nil {
 		err = errors.Join(ErrTimeUp, err)
@@ -108,6 +109,19 @@ func (l *Lab) awaitReplies() {
 	case <-done:
 	case <-time.After(replyTimeout):
 	}
+}
+
+func (l *Lab) began(ctx context.Context) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deadline, _ = ctx.Deadline()
+}
+
+// Deadline returns the time at which the last run is cancelled.
+func (l *Lab) Deadline() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.deadline
 }
 
 func (l *Lab) ended(err error) {

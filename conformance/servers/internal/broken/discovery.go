@@ -87,8 +87,11 @@ func (s *Server) askForAddress() (string, error) {
 // askIssuer fetches a document.
 func (s *Server) askIssuer(address string, limit int64, follow bool) ([]byte, error) {
 	client := &http.Client{Timeout: issuerLimit, Transport: (*outside)(s)}
-	if s.has(WaitsForItsIssuer) {
+	switch {
+	case s.has(WaitsForItsIssuer):
 		client.Timeout = 0
+	case s.has(ReadsDocumentsToTheEnd):
+		client.Timeout = longDocument
 	}
 	if !follow {
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

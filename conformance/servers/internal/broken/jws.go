@@ -269,7 +269,7 @@ func (s *Server) suppliedKey(token *jws) any {
 
 // call fetches a document from an address in a token.
 func call(address string, into any) {
-	client := &http.Client{Timeout: 5 * time.Second}
+	client := &http.Client{Timeout: 20 * time.Second} // for busy machines
 	response, err := client.Get(address)
 	if err != nil {
 		return

@@ -52,6 +52,9 @@ const (
 	keysForced  = time.Minute     // between two fetches for unknown keys
 	documentAge = 24 * time.Hour  // before the server fetches the document again
 	issuerLimit = 3 * time.Second // for an answer of the issuer
+	// longDocument bounds the time for a long answer, less than the patience of the checks. A busy
+	// machine sends megabytes slowly.
+	longDocument = 9 * time.Second
 )
 
 // A keyCache holds the keys of a server's issuer.

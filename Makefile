@@ -33,7 +33,7 @@ test: build ## everything that needs only Go, offline
 
 .PHONY: race
 race: build ## the same under the race detector, in random order, with more checks of our own programs
-	MCPENTRA_PROGRAMS=$(CURDIR)/bin CONFORMANCE=full go test -race -shuffle=on -count=1 -parallel 4 -timeout 30m ./...
+	MCPENTRA_PROGRAMS=$(CURDIR)/bin CONFORMANCE=full go test -race -shuffle=on -count=1 -parallel 4 -timeout 30m $(SLOWEST) ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck

@@ -166,7 +166,8 @@ func (i *foreignIssuer) target(url string) servers.Target {
 		return func(context.Context) (string, error) { return i.token(url, changes) }
 	}
 	return servers.Target{
-		URL: url,
+		URL:         url,
+		FirstAnswer: time.Minute, // for busy machines
 		Tokens: map[servers.TokenKind]func(context.Context) (string, error){
 			servers.Good:            supply(nil),
 			servers.Refreshed:       supply(nil),

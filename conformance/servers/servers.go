@@ -3,6 +3,7 @@ package servers
 import (
 	"context"
 	"testing"
+	"time"
 
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/servers/checks"
@@ -42,6 +43,8 @@ func Run(ctx context.Context, target Target, selection check.Selection) (*check.
 // Test tries all checks against a server, or only those whose IDs begin with one of the given IDs.
 // It includes the disruptive checks, unless the target is fragile.
 //
+// The first answer of a server may take a minute, if the target says nothing else.
+//
 // A target that cannot be tested, and inputs that cannot be used, fail the test itself.
 //
 // Each check is a parallel subtest with its ID as name. It fails if the server breaks a MUST, a
@@ -52,6 +55,9 @@ func Test(t *testing.T, target Target, only ...string) {
 	selected, err := check.Select(checks.All(), check.Selection{IDs: only, Disruptive: true})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if target.FirstAnswer == 0 {
+		target.FirstAnswer = time.Minute // for busy machines
 	}
 	survey, err := target.Survey(t.Context())
 	if err != nil {

@@ -138,7 +138,12 @@ inputs are skipped. The run ends with a list of the inputs that they need.`,
 		"the server claims to support this `REVISION`; can be repeated; all are tried by default",
 	)
 	flags.StringVar(&options.caFile, "ca-file", "", "also trust the certificate authorities in this PEM `FILE`")
-	flags.DurationVar(&options.timeout, "timeout", 10*time.Second, "time limit for the server's first answer")
+	flags.DurationVar(
+		&options.timeout,
+		"timeout",
+		10*time.Second,
+		"time limit for the server's first answer; above 10s for each answer before the checks",
+	)
 	flags.DurationVar(
 		&options.signInTimeout,
 		"sign-in-timeout",

@@ -17,11 +17,18 @@ type looker struct {
 	good   string // the good token, or ""
 	first  *Answer
 	silent int // how many requests in sequence got no answer
+	// unclear says why it is unknown whether the server speaks a revision.
+	unclear map[check.Revision]string
 }
 
 // look makes a survey.
 func (t *Target) look(ctx context.Context) *Survey {
-	l := looker{Survey: &Survey{lacking: map[TokenKind]string{}}, target: t, probe: newProbe(*t, check.R20251125)}
+	l := looker{
+		Survey:  &Survey{lacking: map[TokenKind]string{}},
+		target:  t,
+		probe:   newProbe(*t, check.R20251125),
+		unclear: map[check.Revision]string{},
+	}
 	defer l.probe.closeOwnConnections()
 	l.supplied = t.Tokens[Good] != nil
 	l.hasShortLived = t.Tokens[ShortLived] != nil
@@ -66,7 +73,7 @@ func (l *looker) send(
 	if request.URL != "" {
 		limit = documentTime
 	}
-	answer, err := l.probe.WithRevision(revision).sendWithin(ctx, limit, request)
+	answer, err := l.probe.WithRevision(revision).sendWithin(ctx, l.target.within(limit), request)
 	if !errors.Is(err, context.DeadlineExceeded) {
 		l.silent = 0
 		return answer, err
@@ -74,7 +81,7 @@ func (l *looker) send(
 	l.silent++
 	if l.silent == maxSilent && !l.isAnswering(ctx) {
 		l.unusable = &Unusable{Reason: fmt.Sprintf(
-			"the server answered its first request, but then none within %v; check its log", lookTime,
+			"the server answered its first request, but then none within %v; check its log", l.target.within(lookTime),
 		)}
 	}
 	return nil, err
@@ -83,7 +90,7 @@ func (l *looker) send(
 // isAnswering reports whether the endpoint still answers a request without a token. If it does,
 // only some requests get no answer, and the look goes on.
 func (l *looker) isAnswering(ctx context.Context) bool {
-	_, err := l.probe.sendWithin(ctx, lookTime, Request{})
+	_, err := l.probe.sendWithin(ctx, l.target.within(lookTime), Request{})
 	if err == nil {
 		l.silent = 0
 	}
@@ -107,6 +114,11 @@ func (l *looker) endSession(ctx context.Context, revision check.Revision, token,
 
 // remark says what cannot be tried.
 func (l *looker) remark() {
+	for _, revision := range check.Revisions() {
+		if reason := l.unclear[revision]; reason != "" && len(l.Spoken) > 0 {
+			l.Remarks = append(l.Remarks, fmt.Sprintf("the rules of MCP %s are not tried: %s", revision, reason))
+		}
+	}
 	switch {
 	case len(l.Spoken) > 0:
 	case l.other != "":

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -62,6 +63,9 @@ func (l *looker) findRevisions(ctx context.Context) {
 	for _, revision := range check.Revisions() {
 		made := l.offer(ctx, revision, l.good)
 		if made.answer == nil || !made.answer.Succeeded() {
+			if reason := l.doubt(made, revision); reason != "" {
+				l.unclear[revision] = reason
+			}
 			if revision != check.R20260728 || last.answer == nil {
 				last = made
 			}
@@ -79,10 +83,27 @@ func (l *looker) findRevisions(ctx context.Context) {
 	}
 }
 
+// doubt says why an offer that failed does not show that the server refuses the revision. Without
+// a doubt it returns "".
+func (l *looker) doubt(made offer, revision check.Revision) string {
+	const first = "the first message of MCP"
+	switch {
+	case errors.Is(made.err, context.DeadlineExceeded):
+		const format = "the server gives no answer to %s %s within %v; for a slow server, allow more with --timeout"
+		return fmt.Sprintf(format, first, revision, l.target.within(lookTime))
+	case made.err != nil:
+		reason := l.probe.shown(firstLine(made.err.Error()))
+		return fmt.Sprintf("the server gives no answer to %s %s: %s", first, revision, reason)
+	case made.answer.Status == http.StatusTooManyRequests || made.answer.Status >= http.StatusInternalServerError:
+		return fmt.Sprintf("the server answers %s %s with status %d", first, revision, made.answer.Status)
+	}
+	return ""
+}
+
 // refusal says how the server refuses the good token.
 func (l *looker) refusal(last offer) string {
 	if last.answer == nil {
-		return fmt.Sprintf("the server gives no answer to a request with it within %v", lookTime)
+		return fmt.Sprintf("the server gives no answer to a request with it within %v", l.target.within(lookTime))
 	}
 	reason := fmt.Sprintf("the server answers %d", last.answer.Status)
 	if challenge, err := l.probe.Challenge(last.answer); err == nil && challenge["error"] != "" {
@@ -130,12 +151,17 @@ func (l *looker) checkClaims() {
 		return
 	}
 	for _, claimed := range l.target.Revisions {
-		if !slices.Contains(l.Spoken, claimed) {
-			l.unusable = &Unusable{Reason: fmt.Sprintf(
-				"the server does not speak MCP %s; it says that it speaks %s", claimed, join(l.Spoken),
-			)}
-			return
+		if slices.Contains(l.Spoken, claimed) {
+			continue
 		}
+		reason := l.unclear[claimed]
+		if reason == "" {
+			reason = fmt.Sprintf(
+				"the server does not speak MCP %s; it says that it speaks %s", claimed, join(l.Spoken),
+			)
+		}
+		l.unusable = &Unusable{Reason: reason}
+		return
 	}
 }
 

@@ -91,7 +91,7 @@ func (l *looker) findEnforcement(ctx context.Context) {
 	if len(l.Spoken) == 0 || l.good == "" || l.target.Tokens[WithoutScope] == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	ctx, cancel := context.WithTimeout(ctx, l.target.within(lookTime))
 	defer cancel()
 	p := l.probe.WithRevision(l.newest())
 	trial, err := p.Trial(ctx)

@@ -28,8 +28,8 @@ type Unusable struct{ Reason string }
 
 func (e *Unusable) Error() string { return e.Reason }
 
-// The times of the first look. Together they stay below 15 seconds, unless the target allows more
-// for its first answer.
+// The times of the first look. Together they stay below 15 seconds. A target that allows more than
+// reachTime for its first answer gets that time for each later one too.
 const (
 	reachTime    = 10 * time.Second // for the first answer, if the target says nothing else
 	lookTime     = 4 * time.Second  // for each later answer
@@ -46,6 +46,14 @@ func (t *Target) firstAnswer() time.Duration {
 	return reachTime
 }
 
+// within returns how long the server may take for an answer that usually gets a shorter time.
+func (t *Target) within(usual time.Duration) time.Duration {
+	if t.FirstAnswer > reachTime {
+		return t.FirstAnswer
+	}
+	return usual
+}
+
 // Reach sends the first message of a client without a token, and returns the answer. The error is
 // an *Unusable if the target is not an MCP endpoint.
 func (t *Target) Reach(ctx context.Context) (*Answer, error) {
@@ -56,7 +64,7 @@ func (t *Target) Reach(ctx context.Context) (*Answer, error) {
 	if err != nil {
 		return nil, t.unreachable(ctx, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	ctx, cancel := context.WithTimeout(ctx, t.within(lookTime))
 	defer cancel()
 	if isRedirect(answer) {
 		return nil, p.followRedirects(ctx, answer)
@@ -95,7 +103,8 @@ func (p *Probe) reachOtherwise(ctx context.Context) *Answer {
 	}
 	for _, header := range headers {
 		for _, revision := range []check.Revision{check.R20260728, check.R20251125} {
-			answer, err := p.WithRevision(revision).sendWithin(ctx, guessTime, Request{Header: header})
+			limit := p.target.within(guessTime)
+			answer, err := p.WithRevision(revision).sendWithin(ctx, limit, Request{Header: header})
 			if err == nil && isEndpoint(answer) {
 				return answer
 			}

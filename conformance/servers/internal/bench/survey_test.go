@@ -1,13 +1,17 @@
 package bench_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -144,6 +148,74 @@ func TestSurveyWantsClaimedRevisions(t *testing.T) {
 	target.Revisions = []check.Revision{check.R20251125}
 	_, err := target.Survey(t.Context())
 	assert.EqualError(t, err, "the server does not speak MCP 2025-11-25; it says that it speaks 2025-06-18")
+}
+
+// TestSurveyDoubtsRevisions surveys a server that answers the first message of one revision late,
+// or with an error of its own.
+func TestSurveyDoubtsRevisions(t *testing.T) {
+	t.Parallel()
+	const late = check.R20250326
+	for _, test := range []struct {
+		name        string
+		pause       time.Duration
+		status      int
+		firstAnswer time.Duration
+		doubt       string // or "" if the server is found to speak the revision
+	}{
+		{"slow", 8 * time.Second, 0, 0, "no answer to the first message of MCP 2025-03-26 within 4s"},
+		{"slow, with more time", 8 * time.Second, 0, time.Minute, ""},
+		{"overloaded", 0, http.StatusServiceUnavailable, 0, "the first message of MCP 2025-03-26 with status 503"},
+		{"limited", 0, http.StatusTooManyRequests, 0, "the first message of MCP 2025-03-26 with status 429"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				spoken := speaking(check.Revisions()...)
+				server := transport(func(r *http.Request) (*http.Response, error) {
+					text, err := io.ReadAll(r.Body)
+					require.NoError(t, err)
+					r.Body = io.NopCloser(bytes.NewReader(text))
+					answer := httptest.NewRecorder()
+					switch isLate := r.Header.Get("Authorization") != "" && bytes.Contains(text, []byte(late)); {
+					case isLate && test.status != 0:
+						answer.WriteHeader(test.status)
+					case isLate:
+						select {
+						case <-r.Context().Done():
+							return nil, r.Context().Err()
+						case <-time.After(test.pause):
+						}
+						fallthrough
+					default:
+						spoken(answer, r)
+					}
+					return answer.Result(), nil
+				})
+				target := bench.Target{
+					URL:         "http://server.example/mcp",
+					HTTPClient:  &http.Client{Transport: server},
+					Tokens:      tokens(bench.Good),
+					FirstAnswer: test.firstAnswer,
+				}
+				claiming := target
+				claiming.Revisions = check.Revisions()
+				found := survey(t, &target)
+				_, err := claiming.Survey(t.Context())
+				if test.doubt == "" {
+					assert.Equal(t, check.Revisions(), found.Spoken)
+					assert.Empty(t, found.Remarks)
+					assert.NoError(t, err)
+					return
+				}
+				assert.NotContains(t, found.Spoken, late)
+				require.Len(t, found.Remarks, 1)
+				assert.Contains(t, found.Remarks[0], "the rules of MCP 2025-03-26 are not tried: ")
+				assert.Contains(t, found.Remarks[0], test.doubt)
+				require.ErrorContains(t, err, test.doubt)
+				assert.NotContains(t, err.Error(), "does not speak")
+			})
+		})
+	}
 }
 
 func TestSurveyFindsAuthorization(t *testing.T) {

@@ -139,7 +139,8 @@ type Target struct {
 	// Revisions that the server claims to speak. It must say so too. Nil tries each revision that
 	// the server says it speaks.
 	Revisions []check.Revision
-	// FirstAnswer is how long the server may take for its first answer. Zero means ten seconds.
+	// FirstAnswer is how long the server may take for its first answer. Zero means ten seconds. A
+	// longer time holds for each answer before the checks.
 	FirstAnswer time.Duration
 
 	survey *lazySurvey // nil until Survey

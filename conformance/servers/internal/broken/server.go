@@ -133,14 +133,15 @@ func (s *Server) Target() bench.Target {
 	}
 	good := func(context.Context) (string, error) { return s.goodToken() }
 	target := bench.Target{
-		URL:       s.URL,
-		Patience:  patience,
-		Tokens:    map[bench.TokenKind]func(context.Context) (string, error){bench.Good: good},
-		Mint:      bench.Remint(s.signingKey().Key, good),
-		Canary:    &bench.Canary{Tool: toolName, Ran: s.ran},
-		Fixture:   s.fixture,
-		Forwarded: s.forwardedRequests,
-		Handles:   &bench.Handles{Make: makeTool, Use: useTool},
+		URL:         s.URL,
+		FirstAnswer: time.Minute, // for busy machines
+		Patience:    patience,
+		Tokens:      map[bench.TokenKind]func(context.Context) (string, error){bench.Good: good},
+		Mint:        bench.Remint(s.signingKey().Key, good),
+		Canary:      &bench.Canary{Tool: toolName, Ran: s.ran},
+		Fixture:     s.fixture,
+		Forwarded:   s.forwardedRequests,
+		Handles:     &bench.Handles{Make: makeTool, Use: useTool},
 		Rounds: &bench.Rounds{
 			Tool: askTool,
 			Answers: map[string]any{

@@ -9,13 +9,15 @@ import (
 )
 
 // findAuthorization finds which credentials the server asks for. A server with metadata asks for
-// tokens, even if it then ignores them.
+// tokens, even if it then ignores them. Without an answer from an address of the metadata, the
+// server may have it.
 func (l *looker) findAuthorization(ctx context.Context) {
 	challenge, err := l.probe.Challenge(l.first)
 	pointsToMetadata := err == nil && challenge["resource_metadata"] != ""
 	_, isJWT := readClaims(l.good)
 	switch {
 	case l.resource.found || l.issuer.found || pointsToMetadata:
+	case l.resource.silent || l.issuer.silent:
 	case l.first.Succeeded() && l.servesAnyone(ctx):
 		l.Asks = AsksForNothing
 	case !l.first.Succeeded() && !isJWT:

@@ -51,17 +51,16 @@ func (l *looker) findDocuments(ctx context.Context) {
 			Resource string   `json:"resource"`
 			Issuers  []string `json:"authorization_servers"`
 		}
-		reason := l.fetch(ctx, address, &found)
-		if reason == "" && found.Resource == "" {
-			reason = "the document has no member resource"
+		attempt := l.fetch(ctx, address, &found)
+		if attempt.found && found.Resource == "" {
+			attempt = document{reason: "the document has no member resource"}
 		}
-		if reason == "" {
-			l.resource = document{found: true}
+		l.resource.add(attempt)
+		if attempt.found {
 			l.named.resource = found.Resource
 			l.named.issuers = found.Issuers
 			break
 		}
-		l.resource.reason = reason
 	}
 	issuer := l.target.URL
 	if l.resource.found {
@@ -88,27 +87,35 @@ func (l *looker) findIssuer(ctx context.Context, issuer string) {
 	}
 	for _, address := range IssuerAddresses(parsed) {
 		var found map[string]any
-		l.issuer.reason = l.fetch(ctx, address, &found)
-		if l.issuer.reason == "" {
-			l.issuer.found = true
+		l.issuer.add(l.fetch(ctx, address, &found))
+		if l.issuer.found {
 			return
 		}
 	}
 }
 
-// fetch reads a document. It returns why that fails, or "".
-func (l *looker) fetch(ctx context.Context, address string, into any) (reason string) {
+// add adds an attempt at another address. The reason of an address without an answer remains,
+// because the document may be there.
+func (d *document) add(attempt document) {
+	if attempt.found || !d.silent {
+		*d = attempt
+	}
+}
+
+// fetch reads a document.
+func (l *looker) fetch(ctx context.Context, address string, into any) document {
 	header := http.Header{"Accept": {"application/json"}}
 	request := Request{Method: http.MethodGet, URL: address, Header: header}
 	answer, err := l.send(ctx, check.R20251125, "", request)
 	shown := l.probe.shown(address)
 	switch {
 	case err != nil:
-		return fmt.Sprintf("no complete answer from %s: %s", shown, l.probe.shown(firstLine(err.Error())))
+		reason := fmt.Sprintf("no complete answer from %s: %s", shown, l.probe.shown(firstLine(err.Error())))
+		return document{reason: reason, silent: true}
 	case answer.Status != http.StatusOK:
-		return fmt.Sprintf("status %d from %s", answer.Status, shown)
+		return document{reason: fmt.Sprintf("status %d from %s", answer.Status, shown)}
 	case json.Unmarshal(answer.Body, into) != nil:
-		return "no JSON object from " + shown
+		return document{reason: "no JSON object from " + shown}
 	}
-	return ""
+	return document{found: true}
 }

@@ -68,6 +68,7 @@ func (t Trouble) String() string {
 type document struct {
 	found  bool
 	reason string // why it is not found
+	silent bool   // no complete answer came from one of its addresses
 }
 
 // Authorization is the kind of credentials that a server asks for.

@@ -171,25 +171,15 @@ func TestSurveyDoubtsRevisions(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				spoken := speaking(check.Revisions()...)
-				server := transport(func(r *http.Request) (*http.Response, error) {
-					text, err := io.ReadAll(r.Body)
-					require.NoError(t, err)
-					r.Body = io.NopCloser(bytes.NewReader(text))
-					answer := httptest.NewRecorder()
-					switch isLate := r.Header.Get("Authorization") != "" && bytes.Contains(text, []byte(late)); {
-					case isLate && test.status != 0:
-						answer.WriteHeader(test.status)
-					case isLate:
-						select {
-						case <-r.Context().Done():
-							return nil, r.Context().Err()
-						case <-time.After(test.pause):
-						}
-						fallthrough
-					default:
-						spoken(answer, r)
+				isLate := func(r *http.Request, body []byte) bool {
+					return r.Header.Get("Authorization") != "" && bytes.Contains(body, []byte(late))
+				}
+				server := delayed(test.pause, isLate, func(w http.ResponseWriter, r *http.Request, isLate bool) {
+					if isLate && test.status != 0 {
+						w.WriteHeader(test.status)
+						return
 					}
-					return answer.Result(), nil
+					spoken(w, r)
 				})
 				target := bench.Target{
 					URL:         "http://server.example/mcp",
@@ -215,6 +205,60 @@ func TestSurveyDoubtsRevisions(t *testing.T) {
 				assert.NotContains(t, err.Error(), "does not speak")
 			})
 		})
+	}
+}
+
+// TestSurveyDoubtsMetadata surveys a server that asks for a key of its own, and that says late that
+// it has no metadata.
+func TestSurveyDoubtsMetadata(t *testing.T) {
+	t.Parallel()
+	isMetadata := func(r *http.Request, _ []byte) bool {
+		return r.URL.Path == "/.well-known/oauth-protected-resource/mcp"
+	}
+	for firstAnswer, want := range map[time.Duration]bench.Authorization{
+		0:           bench.AsksForTokens,
+		time.Minute: bench.AsksForKey,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			server := delayed(8*time.Second, isMetadata, func(w http.ResponseWriter, r *http.Request, _ bool) {
+				if r.URL.Path != "/mcp" {
+					http.NotFound(w, r)
+					return
+				}
+				w.WriteHeader(http.StatusUnauthorized)
+			})
+			target := bench.Target{
+				URL:         "http://server.example/mcp",
+				HTTPClient:  &http.Client{Transport: server},
+				FirstAnswer: firstAnswer,
+			}
+			assert.Equal(t, want, survey(t, &target).Asks)
+		})
+	}
+}
+
+// delayed returns a server that pauses before some answers.
+func delayed(
+	pause time.Duration, isLate func(r *http.Request, body []byte) bool,
+	serve func(w http.ResponseWriter, r *http.Request, isLate bool),
+) transport {
+	return func(r *http.Request) (*http.Response, error) {
+		var body []byte
+		if r.Body != nil {
+			body, _ = io.ReadAll(r.Body)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		late := isLate(r, body)
+		if late {
+			select {
+			case <-r.Context().Done():
+				return nil, r.Context().Err()
+			case <-time.After(pause):
+			}
+		}
+		answer := httptest.NewRecorder()
+		serve(answer, r, late)
+		return answer.Result(), nil
 	}
 }
 

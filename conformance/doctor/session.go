@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 )
 
 // sessionStep is the name of the step that needs a token.
@@ -12,9 +11,6 @@ const sessionStep = "session"
 
 // unknownRevision looks like a revision, and MCP has none of this date.
 const unknownRevision = "1900-01-01"
-
-// streamHead bounds the wait for the head of an event stream. A server sends it at once.
-const streamHead = 3 * time.Second
 
 // A session is what the step session collects. It needs a token.
 type session struct {
@@ -67,7 +63,7 @@ func (w *walk) isSafeForTokens() bool {
 // openStream asks for an event stream and returns its head. It reads no events, because a good
 // stream may have none for a long time.
 func (w *walk) openStream(ctx context.Context, header http.Header) *answer {
-	ctx, cancel := context.WithTimeout(ctx, min(streamHead, w.config.Patience))
+	ctx, cancel := context.WithTimeout(ctx, w.config.Patience)
 	defer cancel()
 	a := &answer{address: w.endpoint.String(), header: http.Header{}}
 	w.requests++
@@ -165,7 +161,7 @@ func (s *session) seesHeldStream() string {
 	if s.stream == nil || !errors.Is(s.stream.err, context.DeadlineExceeded) {
 		return ""
 	}
-	return "the head of the event stream does not come within " + min(streamHead, s.w.config.Patience).String()
+	return "the head of the event stream does not come within " + s.w.config.Patience.String()
 }
 
 func fixToken(*session) []Fix {

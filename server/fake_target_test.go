@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -39,7 +40,7 @@ func TestFakeFillsTarget(t *testing.T) {
 			t.Parallel()
 			fake := fakeentra.NewServer(fakeentra.Config{Directory: apiDirectory()})
 			t.Cleanup(fake.Close)
-			target := servers.Target{URL: startServer(t, mode.configure(fake)) + "/mcp"}
+			target := servers.Target{URL: startServer(t, mode.configure(fake)) + "/mcp", FirstAnswer: 30 * time.Second}
 			require.NoError(t, servers.FillFromFake(t.Context(), &target, fake))
 			assert.ElementsMatch(t, mode.kinds, slices.Collect(maps.Keys(target.Tokens)))
 			assert.Equal(t, mode.hasMint, target.Mint != nil)

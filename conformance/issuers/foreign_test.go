@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -79,6 +80,7 @@ func TestInteropForeignIssuers(t *testing.T) {
 		t.Run(server.name, func(t *testing.T) {
 			t.Parallel()
 			target := server.target
+			target.FirstAnswer = 30 * time.Second // for busy machines
 			target.Documents = issuers.NewDocuments()
 			documents := serveDocuments(t, target.Documents)
 			line := append([]string{strings.Replace(server.line[0], "{goissuers}", goIssuers, 1)}, server.line[1:]...)

@@ -11,7 +11,7 @@ import "mcpentra/conformance/issuers/internal/bench"
 //	Person         Person                opens a browser in which a script signs in
 //	Open           func(context.Context, string) error  shows a real person a page
 //	SignInTimeout  time.Duration         for a real person; five minutes by default
-//	FirstAnswer    time.Duration         for the server's first answer; ten seconds by default
+//	FirstAnswer    time.Duration         for the first answer; 10 seconds by default, 30 in Test
 //	Clients        []Client              registered beforehand
 //	KeyClient      *KeyClient            registered beforehand with a key (private_key_jwt)
 //	App            *Client               calls for itself (client_credentials)

@@ -167,7 +167,7 @@ func (i *foreignIssuer) target(url string) servers.Target {
 	}
 	return servers.Target{
 		URL:         url,
-		FirstAnswer: time.Minute, // for busy machines
+		FirstAnswer: 30 * time.Second, // for busy machines
 		Tokens: map[servers.TokenKind]func(context.Context) (string, error){
 			servers.Good:            supply(nil),
 			servers.Refreshed:       supply(nil),

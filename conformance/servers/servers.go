@@ -43,7 +43,7 @@ func Run(ctx context.Context, target Target, selection check.Selection) (*check.
 // Test tries all checks against a server, or only those whose IDs begin with one of the given IDs.
 // It includes the disruptive checks, unless the target is fragile.
 //
-// The first answer of a server may take a minute, if the target says nothing else.
+// The first answer of a server may take 30 seconds, if the target says nothing else.
 //
 // A target that cannot be tested, and inputs that cannot be used, fail the test itself.
 //
@@ -57,7 +57,7 @@ func Test(t *testing.T, target Target, only ...string) {
 		t.Fatal(err)
 	}
 	if target.FirstAnswer == 0 {
-		target.FirstAnswer = time.Minute // for busy machines
+		target.FirstAnswer = 30 * time.Second // for busy machines
 	}
 	survey, err := target.Survey(t.Context())
 	if err != nil {

@@ -25,8 +25,7 @@ import (
 //	Log         func() string         the server's log so far
 //	Fixture     func(context.Context) (*Fixture, error)
 //	Revisions   []check.Revision      that it claims to speak; nil tries those it names
-//	FirstAnswer time.Duration         for the server's first answer; ten seconds by default, and a
-//	                                  minute in Test
+//	FirstAnswer time.Duration         for the first answer; 10 seconds by default, 30 in Test
 type Target = bench.Target
 
 // A TokenKind is a kind of token. Each kind except Good differs from a good access token in one

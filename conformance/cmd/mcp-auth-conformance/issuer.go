@@ -108,7 +108,12 @@ on loopback.`,
 		"the server is meant for this `REVISION` of MCP; can be repeated; all by default",
 	)
 	flags.StringVar(&options.caFile, "ca-file", "", "also trust the certificate authorities in this PEM `FILE`")
-	flags.DurationVar(&options.timeout, "timeout", 10*time.Second, "time limit for the server's first answer")
+	flags.DurationVar(
+		&options.timeout,
+		"timeout",
+		10*time.Second,
+		"time limit for the server's first answer; above 10s, other limits grow with it",
+	)
 	flags.DurationVar(
 		&options.signInTimeout,
 		"sign-in-timeout",

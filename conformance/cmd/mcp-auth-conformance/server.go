@@ -142,7 +142,7 @@ inputs are skipped. The run ends with a list of the inputs that they need.`,
 		&options.timeout,
 		"timeout",
 		10*time.Second,
-		"time limit for the server's first answer; above 10s for each answer before the checks",
+		"time limit for the server's first answer; above 10s, other limits grow with it",
 	)
 	flags.DurationVar(
 		&options.signInTimeout,

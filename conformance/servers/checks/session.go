@@ -207,7 +207,7 @@ func sessionEnded(ctx context.Context, p *bench.Probe) error {
 			Reason: fmt.Sprintf("the server lets no client end a session (status %d)", ended.Status),
 		}
 	}
-	const limit = 5 * time.Second // the same request was answered before
+	limit := p.Scaled(5 * time.Second) // the same request was answered before
 	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	answer, err := p.Send(within, attack.WithToken(trial.Token, trial.Session.Message("tools/list", nil)))

@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -86,10 +87,11 @@ func tryIssuer(t *testing.T, script lab.Script) *check.Report {
 	l := lab.New(script)
 	defer l.Close()
 	target := issuers.Target{
-		URL:      l.IssuerID(l.Authority()),
-		Person:   issuers.ScriptedPerson(nil),
-		Resource: l.URL(),
-		Scopes:   []string{"tools.list", "tools.call"},
+		URL:         l.IssuerID(l.Authority()),
+		FirstAnswer: 30 * time.Second, // for busy machines
+		Person:      issuers.ScriptedPerson(nil),
+		Resource:    l.URL(),
+		Scopes:      []string{"tools.list", "tools.call"},
 	}
 	if script.Revision != "" {
 		target.Revisions = []check.Revision{script.Revision}

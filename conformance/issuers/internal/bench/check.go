@@ -73,11 +73,14 @@ const (
 	maxVisits     = 8 // sign-ins of one check
 )
 
+// timeout bounds one check. A target that may take longer for its first answer gets more time in
+// proportion.
 func (t *Target) timeout() time.Duration {
+	limit := time.Duration(float64(timeout) * max(1, float64(t.FirstAnswer)/float64(firstAnswerTime)))
 	if t.isReal() {
-		return timeout + maxVisits*t.signInTimeout()
+		return limit + maxVisits*t.signInTimeout()
 	}
-	return timeout
+	return limit
 }
 
 // lacking returns the first thing that a check needs and the target does not supply, or "".

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -56,5 +57,28 @@ func TestServerThatHangsIsFoundOnce(t *testing.T) {
 		assert.Equal(t, []check.Verdict{check.Pass, check.Error, check.Skip, check.Skip}, verdicts)
 		assert.EqualError(t, report.Results[3].Err,
 			"the server no longer answers; the first line marked \"error\" has the cause")
+	})
+}
+
+// TestSlowTargetGetsMoreTime lets a target take three times as long as usual for its first answer.
+func TestSlowTargetGetsMoreTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		target := bench.Target{
+			URL:         "https://as.example",
+			HTTPClient:  &http.Client{Transport: &hangingAfter{}},
+			FirstAnswer: 30 * time.Second,
+		}
+		hanging := bench.Check{
+			Rule: check.Rule{ID: "authorization-server/test/hanging", Level: check.Must},
+			Run: func(ctx context.Context, _ *bench.Probe) error {
+				<-ctx.Done()
+				return nil
+			},
+		}
+		began := time.Now()
+		bound := target.Bind(hanging)[0]
+		assert.Equal(t, check.Error, bound.Run(t.Context())[0].Verdict)
+		assert.GreaterOrEqual(t, time.Since(began), 3*time.Minute)
 	})
 }

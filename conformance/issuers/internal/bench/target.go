@@ -25,6 +25,7 @@ type Target struct {
 	// SignInTimeout is how long a real person may take for one sign-in. Zero means five minutes.
 	SignInTimeout time.Duration
 	// FirstAnswer is how long the server may take for its first answer. Zero means ten seconds.
+	// With a longer time, each check gets more time in proportion.
 	FirstAnswer time.Duration
 	// Clients are registered beforehand. The checks use them if clients cannot register
 	// themselves. The first public and the first confidential one are used first.

@@ -101,6 +101,7 @@ func (s *Issuer) Close() {
 func (s *Issuer) Target() bench.Target {
 	target := bench.Target{
 		URL:           s.URL,
+		FirstAnswer:   30 * time.Second, // for busy machines
 		Person:        bench.ScriptedPerson(map[string]string{"username": username, "password": password}),
 		App:           &bench.Client{ID: s.app.id, Secret: s.app.secret, Method: s.app.method},
 		Resource:      resource,

@@ -77,7 +77,7 @@ func (s Sweep) Run(ctx context.Context, p *bench.Probe, trial *bench.Trial) erro
 		probe: p,
 		trial: trial,
 		left:  sweepRequests,
-		end:   sweepEnd(ctx),
+		end:   sweepEnd(ctx, p),
 	}
 	for _, claim := range s.Always {
 		run.known = append(run.known, claim.Name)
@@ -100,8 +100,8 @@ func (s Sweep) Run(ctx context.Context, p *bench.Probe, trial *bench.Trial) erro
 
 // sweepEnd returns the time when a sweep ends. Sweeps of one check share its time, and the check
 // needs the rest to report what it found.
-func sweepEnd(ctx context.Context) time.Time {
-	end := time.Now().Add(sweepTime)
+func sweepEnd(ctx context.Context, p *bench.Probe) time.Time {
+	end := time.Now().Add(p.Scaled(sweepTime))
 	if deadline, bounded := ctx.Deadline(); bounded && deadline.Add(-sweepRest).Before(end) {
 		return deadline.Add(-sweepRest)
 	}

@@ -61,7 +61,8 @@ type Check struct {
 	Tokens []TokenKind
 	// Needs are what the target has to supply besides tokens.
 	Needs []Need
-	// Time bounds the check. Zero means a minute, or three for a disruptive check.
+	// Time bounds the check. Zero means a minute, or three for a disruptive check. A slow target
+	// gets more.
 	Time time.Duration
 	// Slow checks wait, or send many requests one after the other. They begin before others.
 	Slow bool
@@ -112,7 +113,7 @@ func (t Target) Bind(checks ...Check) []check.Bound {
 				return survey.plan(ctx, &current)
 			},
 			Slow:    current.Slow,
-			Timeout: current.timeout(),
+			Timeout: t.scaled(current.timeout()),
 			Try: func(ctx context.Context, revision check.Revision) error {
 				p := newProbe(t, revision)
 				p.survey = survey

@@ -54,6 +54,14 @@ func (t *Target) within(usual time.Duration) time.Duration {
 	return usual
 }
 
+// Scaled returns the limit that a slow target gets in place of a usual one: longer in proportion to
+// the time for its first answer.
+func (p *Probe) Scaled(usual time.Duration) time.Duration { return p.target.scaled(usual) }
+
+func (t *Target) scaled(usual time.Duration) time.Duration {
+	return time.Duration(float64(usual) * max(1, float64(t.FirstAnswer)/float64(reachTime)))
+}
+
 // Reach sends the first message of a client without a token, and returns the answer. The error is
 // an *Unusable if the target is not an MCP endpoint.
 func (t *Target) Reach(ctx context.Context) (*Answer, error) {

@@ -234,6 +234,23 @@ func TestTimeoutIsError(t *testing.T) {
 	}
 }
 
+// TestSlowTargetGetsMoreTime lets a target take three times as long as usual for its first answer.
+func TestSlowTargetGetsMoreTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		target := bench.Target{FirstAnswer: 30 * time.Second}
+		var scaled time.Duration
+		slow := must(func(ctx context.Context, p *bench.Probe) error {
+			scaled = p.Scaled(time.Second)
+			<-ctx.Done()
+			return nil
+		})
+		result := bench.RunAt(t.Context(), slow, target, check.R20251125)
+		assert.ErrorContains(t, result.Err, "the check took longer than 3m0s")
+		assert.Equal(t, 3*time.Second, scaled)
+	})
+}
+
 func TestCancelIsError(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

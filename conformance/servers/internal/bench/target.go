@@ -140,7 +140,8 @@ type Target struct {
 	// the server says it speaks.
 	Revisions []check.Revision
 	// FirstAnswer is how long the server may take for its first answer. Zero means ten seconds. A
-	// longer time holds for each answer before the checks.
+	// longer time holds for each answer before the checks, and the checks get more time in
+	// proportion.
 	FirstAnswer time.Duration
 
 	survey *lazySurvey // nil until Survey

@@ -134,7 +134,7 @@ func (s *Server) Target() bench.Target {
 	good := func(context.Context) (string, error) { return s.goodToken() }
 	target := bench.Target{
 		URL:         s.URL,
-		FirstAnswer: time.Minute, // for busy machines
+		FirstAnswer: 30 * time.Second, // for busy machines
 		Patience:    patience,
 		Tokens:      map[bench.TokenKind]func(context.Context) (string, error){bench.Good: good},
 		Mint:        bench.Remint(s.signingKey().Key, good),

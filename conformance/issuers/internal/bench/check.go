@@ -76,7 +76,7 @@ const (
 // timeout bounds one check. A target that may take longer for its first answer gets more time in
 // proportion.
 func (t *Target) timeout() time.Duration {
-	limit := time.Duration(float64(timeout) * max(1, float64(t.FirstAnswer)/float64(firstAnswerTime)))
+	limit := exchange.Stretch(timeout, t.FirstAnswer, firstAnswerTime)
 	if t.isReal() {
 		return limit + maxVisits*t.signInTimeout()
 	}

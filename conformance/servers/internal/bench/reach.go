@@ -29,7 +29,8 @@ type Unusable struct{ Reason string }
 func (e *Unusable) Error() string { return e.Reason }
 
 // The times of the first look. Together they stay below 15 seconds. A target that allows more than
-// reachTime for its first answer gets that time for each later one too.
+// reachTime for its first answer gets that time for each later one too, but not at guessed
+// addresses.
 const (
 	reachTime    = 10 * time.Second // for the first answer, if the target says nothing else
 	lookTime     = 4 * time.Second  // for each later answer
@@ -59,7 +60,7 @@ func (t *Target) within(usual time.Duration) time.Duration {
 func (p *Probe) Scaled(usual time.Duration) time.Duration { return p.target.scaled(usual) }
 
 func (t *Target) scaled(usual time.Duration) time.Duration {
-	return time.Duration(float64(usual) * max(1, float64(t.FirstAnswer)/float64(reachTime)))
+	return exchange.Stretch(usual, t.FirstAnswer, reachTime)
 }
 
 // Reach sends the first message of a client without a token, and returns the answer. The error is

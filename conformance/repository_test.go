@@ -114,7 +114,9 @@ var mayImport = map[string][]string{
 		"conformance/loopback",
 	},
 	"conformance/report":             {"conformance/check"},
-	"conformance/doctor/workstation": {"conformance/doctor", "conformance/loopback"},
+	"conformance/doctor/workstation": {
+		"conformance/doctor", "conformance/internal/exchange", "conformance/loopback",
+	},
 	"conformance/doctor/envfile": {
 		"conformance/doctor", "conformance/doctor/aadsts", "conformance/internal/exchange",
 	},
@@ -175,6 +177,7 @@ var mayImport = map[string][]string{
 	},
 	"conformance/clients/checks": {
 		"conformance/check",
+		"conformance/internal/exchange",
 		"conformance/internal/inputs",
 		"conformance/clients/internal/bench",
 		"conformance/clients/internal/lab",
@@ -182,12 +185,16 @@ var mayImport = map[string][]string{
 	},
 	"conformance/clients/internal/bench": {"conformance/check"},
 	"conformance/clients/internal/broken": {
-		"conformance/check", "conformance/loopback", "conformance/clients/internal/bench",
+		"conformance/check",
+		"conformance/clients/internal/bench",
+		"conformance/internal/exchange",
+		"conformance/loopback",
 	},
 	"conformance/clients/internal/lab": {
 		"conformance/check",
 		"conformance/clients/internal/bench",
 		"conformance/internal/evidence",
+		"conformance/internal/exchange",
 		"conformance/loopback",
 		"fakeentra/...",
 	},

@@ -14,6 +14,7 @@ import (
 	"mcpentra/conformance/check"
 	"mcpentra/conformance/clients/internal/bench"
 	"mcpentra/conformance/clients/internal/lab"
+	"mcpentra/conformance/internal/exchange"
 )
 
 // limitChecks are checks of client/limit: responses that are too long or too slow.
@@ -304,7 +305,8 @@ func sendEndless(ctx context.Context, p *bench.Probe, document endlessDocument) 
 	}
 	var sent atomic.Int64
 	var reached, stopped atomic.Bool
-	var latest atomic.Pointer[time.Time] // when the client took a block
+	var latest atomic.Int64 // when the client took a block, by the clock
+	clock := exchange.StartClock(ctx)
 	answer := func(l *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
 		if !document.answers(r) {
 			return false
@@ -320,11 +322,10 @@ func sendEndless(ctx context.Context, p *bench.Probe, document endlessDocument) 
 			if total := int64(n + len(text)); total > sent.Load() {
 				sent.Store(total)
 			}
-			now := time.Now()
-			latest.Store(&now)
+			latest.Store(int64(clock.Elapsed()))
 			text = []byte(document.more)
 		}
-		if time.Now().Before(l.Deadline()) {
+		if !l.TimeUp() {
 			stopped.Store(true)
 		}
 		return true
@@ -337,8 +338,8 @@ func sendEndless(ctx context.Context, p *bench.Probe, document endlessDocument) 
 		return &check.CannotJudge{Reason: "the client did not reach the " + document.name, Err: ending(l)}
 	case sent.Load() >= maxRead:
 		return l.Mismatch("the client to stop reading: "+document.name, fmt.Sprintf("%d MiB read", maxRead>>20))
-	case !stopped.Load() && latest.Load() != nil && l.Deadline().Sub(*latest.Load()) < stillReading &&
-		errors.Is(l.Err(), lab.ErrTimeUp):
+	case sent.Load() > 0 && !stopped.Load() && l.TimeUp() &&
+		clock.Elapsed()-time.Duration(latest.Load()) < stillReading:
 		return &check.CannotJudge{Reason: fmt.Sprintf(
 			"the client was still reading the %s after %.1f MiB when its time was up; give it more time",
 			document.name, float64(sent.Load())/(1<<20),

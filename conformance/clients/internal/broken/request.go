@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/exchange"
 )
 
 // send sends one JSON-RPC message to the MCP endpoint.
@@ -230,7 +231,7 @@ func (r *attempt) patience(ctx context.Context) (context.Context, context.Cancel
 	if r.has(WaitsForAnyAnswer) || r.has(ReadsWithoutEnd) {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, 30*second)
+	return exchange.Within(ctx, 30*second)
 }
 
 // safe reports whether a URL is https, or http on loopback. For a public server, the host must not

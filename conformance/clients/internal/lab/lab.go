@@ -39,8 +39,8 @@ type Lab struct {
 	deliveries    int
 	delivered     chan struct{}
 	output        bytes.Buffer
-	err           error     // of the last run
-	deadline      time.Time // of the last run
+	err           error        // of the last run
+	runErr        func() error // of the last run's context
 	sessions      int
 	endedSessions map[string]bool
 	recorded      bool // as evidence of the check

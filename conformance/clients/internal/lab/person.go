@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"mcpentra/conformance/internal/exchange"
 	"mcpentra/fakeentra/useragent"
 )
 
@@ -68,7 +69,7 @@ func (l *Lab) deliver(ctx context.Context, redirect *url.URL, answer Answer) boo
 		method = http.MethodGet
 	}
 	// The reply counts even if the browser that asked disconnects before.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyTimeout)
+	ctx, cancel := exchange.Within(context.WithoutCancel(ctx), replyTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, address.String(), nil)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"mcpentra/conformance/clients/internal/bench"
 	"mcpentra/conformance/internal/evidence"
+	"mcpentra/conformance/internal/exchange"
 )
 
 // ErrTimeUp means that the client did not end in time, and its run was cancelled.
@@ -35,7 +36,7 @@ func (l *Lab) Run(ctx context.Context, p *bench.Probe, changes ...func(*bench.Ta
 	if timeout == 0 {
 		timeout = RunTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := exchange.Within(ctx, timeout)
 	defer cancel()
 	l.began(ctx)
 	err = p.Target.Run(ctx, task)
@@ -114,14 +115,14 @@ func (l *Lab) awaitReplies() {
 func (l *Lab) began(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.deadline, _ = ctx.Deadline()
+	l.runErr = ctx.Err
 }
 
-// Deadline returns the time at which the last run is cancelled.
-func (l *Lab) Deadline() time.Time {
+// TimeUp reports whether the last run was cancelled because the client did not end in time.
+func (l *Lab) TimeUp() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.deadline
+	return l.runErr != nil && errors.Is(l.runErr(), context.DeadlineExceeded)
 }
 
 func (l *Lab) ended(err error) {

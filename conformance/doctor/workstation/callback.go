@@ -61,7 +61,7 @@ func readRedirectURI(address string) (parsed *url.URL, wrong string) {
 
 // localhost checks that the name leads to this machine.
 func (m *machine) localhost(ctx context.Context, step *doctor.Step) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, m.config.Walk.Patience)
 	defer cancel()
 	lookup := m.config.LookupHost
 	if lookup == nil {

@@ -16,9 +16,6 @@ import (
 // program is the client whose way is followed.
 const program = "mcp-entra-client"
 
-// patience bounds the wait for the keychain and for a proxy.
-const patience = 2 * time.Second
-
 // A Config describes the machine, and the server to walk to.
 type Config struct {
 	// URL is the MCP endpoint. Empty means the setting MCP_URL.

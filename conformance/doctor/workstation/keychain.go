@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"mcpentra/conformance/doctor"
+	"mcpentra/conformance/internal/exchange"
 )
 
 // The entry of the client's encryption key in the keychain.
@@ -13,6 +15,9 @@ const (
 	keychainService = "mcp-entra-client"
 	keychainUser    = "token store"
 )
+
+// keychainTimeout bounds the wait for the keychain, as in the client.
+const keychainTimeout = 3 * time.Second
 
 // maxBusAddress bounds the address of the session bus, in bytes.
 const maxBusAddress = 4096
@@ -42,11 +47,11 @@ func (m *machine) keychain(ctx context.Context, step *doctor.Step) {
 		fine(step, "keychain-not-asked", "the client asks the keychain at its first sign-in")
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := exchange.Within(ctx, keychainTimeout)
 	defer cancel()
 	state, err := askSecretService(ctx, address)
 	if ctx.Err() != nil {
-		err = fmt.Errorf("no answer within %v", patience)
+		err = fmt.Errorf("no answer within %v", keychainTimeout)
 	}
 	m.judgeKeychain(step, state, err)
 }

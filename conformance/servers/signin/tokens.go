@@ -16,8 +16,8 @@ const (
 	defaultOther = "https://other.example/mcp"
 	// shortLife is how long a token may be good so that a check can wait for its end.
 	shortLife = 25 * time.Second
-	// spare is the time before the end of the good token in which it is replaced: a check may take
-	// that long.
+	// spare is the time before the end of the good token in which it is replaced, if the caller has
+	// no deadline.
 	spare = 35 * time.Second
 	// furtherTime bounds each authorization after the first.
 	furtherTime = time.Minute
@@ -95,11 +95,9 @@ func isSamePerson(first, second *grant) bool {
 func (g *grant) good(ctx context.Context) (string, error) {
 	g.mu.Lock()
 	token := g.answer.AccessToken
-	lifetime := g.answer.lifetime()
-	endsSoon := lifetime > 0 && time.Until(g.issued.Add(lifetime)) < min(spare, lifetime/2)
-	canRefresh := g.answer.RefreshToken != ""
+	isLong := !g.endsSoon(ctx) || g.answer.RefreshToken == ""
 	g.mu.Unlock()
-	if !endsSoon || !canRefresh {
+	if isLong {
 		return token, nil
 	}
 	answer, err := g.refresh(ctx, "", "")
@@ -107,6 +105,17 @@ func (g *grant) good(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return answer.AccessToken, nil
+}
+
+// endsSoon reports whether the access token ends before the caller's deadline. In the first half of
+// its life it does not end soon.
+func (g *grant) endsSoon(ctx context.Context) bool {
+	needed := spare
+	if deadline, has := ctx.Deadline(); has {
+		needed = time.Until(deadline)
+	}
+	lifetime := g.answer.lifetime()
+	return lifetime > 0 && time.Until(g.issued.Add(lifetime)) < min(needed, lifetime/2)
 }
 
 // addIssued adds the tokens that came with the access token.

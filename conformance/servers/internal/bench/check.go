@@ -121,7 +121,7 @@ func (t Target) Bind(checks ...Check) []check.Bound {
 					// The target's own client may have connections that others use.
 					defer p.client.CloseIdleConnections()
 				}
-				return survey.explain(ctx, &current, current.Run(ctx, p))
+				return survey.explain(ctx, &current, p.good.explain(current.Run(ctx, p)))
 			},
 		})
 	}
@@ -152,5 +152,6 @@ func newProbe(target Target, revision check.Revision) *Probe {
 		client:   exchange.NewClient(target.HTTPClient),
 		ids:      &atomic.Int64{},
 		secrets:  &exchange.Secrets{},
+		good:     &goodTokens{},
 	}
 }

@@ -37,6 +37,7 @@ type Probe struct {
 	// Clones share these with their original.
 	ids     *atomic.Int64 // of messages
 	secrets *exchange.Secrets
+	good    *goodTokens
 }
 
 // Clone returns a probe of the same target, revision and capabilities. Use one in each goroutine,
@@ -62,6 +63,9 @@ func (p *Probe) Token(ctx context.Context, kind TokenKind) (string, error) {
 		return "", &check.CannotJudge{Reason: "no token of the kind: " + string(kind), Err: err}
 	}
 	p.secrets.Add(token)
+	if kind == Good || kind == OtherUser || kind == Refreshed {
+		p.good.add(token)
+	}
 	return token, nil
 }
 

@@ -113,7 +113,7 @@ var mayImport = map[string][]string{
 		"conformance/internal/exchange",
 		"conformance/loopback",
 	},
-	"conformance/report":             {"conformance/check"},
+	"conformance/report": {"conformance/check"},
 	"conformance/doctor/workstation": {
 		"conformance/doctor", "conformance/internal/exchange", "conformance/loopback",
 	},
@@ -143,7 +143,10 @@ var mayImport = map[string][]string{
 	"conformance/internal/exchange":     {"conformance/loopback"},
 	"conformance/internal/inputs":       {"conformance/check"},
 	"conformance/servers/internal/attack": {
-		"conformance/check", "conformance/internal/inputs", "conformance/servers/internal/bench",
+		"conformance/check",
+		"conformance/internal/exchange",
+		"conformance/internal/inputs",
+		"conformance/servers/internal/bench",
 	},
 	"conformance/servers/internal/bench": {
 		"conformance/check",

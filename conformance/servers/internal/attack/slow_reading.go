@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/internal/exchange"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
@@ -82,18 +83,24 @@ func leaveUnread(
 		return err
 	}
 	seen := standstill{sent: sent.Load()}
-	for limit := time.After(fillBuffers); ; {
+	filling, cancel := exchange.Within(ctx, fillBuffers)
+	defer cancel()
+	for {
+		period, endPeriod := exchange.Within(filling, p.Patience()+pause)
 		select {
 		case err := <-written:
+			endPeriod()
 			if err == nil {
 				return &check.NotApplicable{Reason: "its answers fit into the buffers of the connection: " + name}
 			}
 			return StillServes(ctx, p, trial)
-		case <-limit:
-			return &check.CannotJudge{Reason: "the server still reads requests, but its answers are not read"}
-		case <-time.After(p.Patience() + pause):
+		case <-period.Done():
+			endPeriod()
 		}
-		if seen.isCertain(sent.Load()) {
+		switch {
+		case filling.Err() != nil:
+			return &check.CannotJudge{Reason: "the server still reads requests, but its answers are not read"}
+		case seen.isCertain(sent.Load()):
 			return p.Mismatch(
 				"the end of the connection whose answers are not read: "+name,
 				fmt.Sprintf("a server that still waits %v later", maxStalls*p.Patience()),

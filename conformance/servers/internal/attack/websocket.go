@@ -63,11 +63,11 @@ func WebSocket(ctx context.Context, p *bench.Probe, handshake Handshake) (status
 	if response.StatusCode != http.StatusSwitchingProtocols || handshake.Message == nil {
 		return response.StatusCode, nil, ctx.Err()
 	}
-	return response.StatusCode, exchange(connection, reader, handshake.Message), ctx.Err()
+	return response.StatusCode, roundTrip(connection, reader, handshake.Message), ctx.Err()
 }
 
-// exchange sends a text frame and returns the first text frame that is a response, or nil.
-func exchange(connection net.Conn, reader *bufio.Reader, message []byte) []byte {
+// roundTrip sends a text frame and returns the first text frame that is a response, or nil.
+func roundTrip(connection net.Conn, reader *bufio.Reader, message []byte) []byte {
 	if _, err := connection.Write(textFrame(message)); err != nil {
 		return nil
 	}

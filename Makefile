@@ -33,7 +33,8 @@ test: build ## everything that needs only Go, offline
 
 .PHONY: race
 race: build ## the same under the race detector, in random order, with more checks of our own programs
-	MCPENTRA_PROGRAMS=$(CURDIR)/bin CONFORMANCE=full go test -race -shuffle=on -count=1 -parallel 4 -timeout 30m $(SLOWEST) ./...
+	MCPENTRA_PROGRAMS=$(CURDIR)/bin CONFORMANCE=full GOGC=400 go test -race -shuffle=on -count=1 -parallel 4 -timeout 30m \
+		$(SLOWEST) ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck
@@ -53,7 +54,7 @@ vulnerabilities: ## govulncheck; skips where its database cannot be reached
 # time is waiting, so more run at once than there are cores.
 .PHONY: broken
 broken: ## every broken server and client against every check; takes minutes
-	BROKEN_MATRIX=full go test -count=1 -timeout 30m -parallel 6 ./conformance/servers/internal/broken \
+	BROKEN_MATRIX=full GOGC=400 go test -count=1 -timeout 30m -parallel 6 ./conformance/servers/internal/broken \
 		./conformance/issuers/internal/broken ./conformance/clients/internal/broken
 
 # Tests whose name has Crashes. In other runs they kill only a few times.

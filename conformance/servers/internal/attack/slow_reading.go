@@ -2,6 +2,7 @@ package attack
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"strings"
@@ -19,8 +20,11 @@ const (
 	longAnswers  = 64
 	longAnswer   = 256 << 10 // bytes
 	shortAnswers = 20_000
-	shortAnswer  = 1500    // bytes
-	readBuffer   = 4 << 10 // bytes
+	shortAnswer  = 1500 // bytes
+	// The buffers of our side are small. A large one for writing would hide for half a minute that
+	// a slow server still reads requests.
+	readBuffer  = 4 << 10  // bytes
+	writeBuffer = 16 << 10 // bytes
 	// fillBuffers bounds the time in which the server fills the buffers. That takes some thousand
 	// short answers, and a busy machine needs minutes for them.
 	fillBuffers = 150 * time.Second
@@ -67,8 +71,13 @@ func leaveUnread(
 	defer connection.Close()
 	stop := context.AfterFunc(ctx, func() { _ = connection.Close() })
 	defer stop()
-	if tcp, ok := connection.(*net.TCPConn); ok {
+	underlying := connection
+	if secured, ok := connection.(*tls.Conn); ok {
+		underlying = secured.NetConn()
+	}
+	if tcp, ok := underlying.(*net.TCPConn); ok {
 		_ = tcp.SetReadBuffer(readBuffer)
+		_ = tcp.SetWriteBuffer(writeBuffer)
 	}
 	// A server whose answers are not read stops reading requests. When it closes the connection,
 	// the pending write fails.

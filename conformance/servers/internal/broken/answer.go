@@ -131,6 +131,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, caller claims, r
 	case "server/discover":
 		respond(w, request, map[string]any{"supportedVersions": revisions})
 	case "ping", "logging/setLevel":
+		if s.has(AnswersPingsSlowly) {
+			pause(r.Context(), 100*time.Millisecond)
+		}
 		respond(w, request, map[string]any{})
 	case "tools/list", "prompts/list", "resources/list":
 		s.serveList(w, r, request, caller)

@@ -22,6 +22,14 @@ func withConnection(ctx context.Context, _ net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, &connection{})
 }
 
+// withShortBuffer lets few unread answers fill the buffer of a connection.
+func withShortBuffer(ctx context.Context, accepted net.Conn) context.Context {
+	if tcp, ok := accepted.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(256 << 10)
+	}
+	return withConnection(ctx, accepted)
+}
+
 func connectionOf(r *http.Request) *connection {
 	found, _ := r.Context().Value(connectionKey{}).(*connection)
 	if found == nil {

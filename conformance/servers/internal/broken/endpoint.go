@@ -127,10 +127,7 @@ func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 // ns a byte. It waits for that time. Real work would slow the whole machine down, and the harmless
 // text with it.
 func scanQuadratically(ctx context.Context, text string) {
-	select {
-	case <-time.After(10 * time.Nanosecond * time.Duration(len(text)*strings.Count(text, ","))):
-	case <-ctx.Done():
-	}
+	pause(ctx, 10*time.Nanosecond*time.Duration(len(text)*strings.Count(text, ",")))
 }
 
 // mergeTrailers reads the body, and moves a token from the trailer fields into the headers.

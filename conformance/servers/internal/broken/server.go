@@ -84,6 +84,9 @@ func Start(faults ...Fault) *Server {
 	}
 	s.server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	s.server.Config.ConnContext = withConnection
+	if s.has(AnswersPingsSlowly) {
+		s.server.Config.ConnContext = withShortBuffer
+	}
 	if s.has(RefusesManyConnections) {
 		s.server.Config.ConnState = s.countConnection
 	}

@@ -28,6 +28,7 @@ const (
 	HasManyAddresses        Fault = "answers under every address of its machine"
 	AllowsOwnPages          Fault = "allows pages of its machine at any port"
 	ParsesSlowly            Fault = "takes long for each comma in a header"
+	AnswersPingsSlowly      Fault = "takes a tenth of a second for each ping"
 	IgnoresKeyIDs           Fault = "reads the last of two header members, and tries all keys whatever the ID"
 	LogsAddresses           Fault = "logs the address of each request"
 	RefusesModernSessions   Fault = "refuses a session ID in 2026-07-28"
@@ -68,8 +69,13 @@ func isOwnPage(origin string) bool {
 
 // parseSlowly takes a time for each comma.
 func parseSlowly(ctx context.Context, text string) {
+	pause(ctx, 20*time.Microsecond*time.Duration(strings.Count(text, ",")))
+}
+
+// pause waits, unless the request ends before.
+func pause(ctx context.Context, d time.Duration) {
 	select {
-	case <-time.After(20 * time.Microsecond * time.Duration(strings.Count(text, ","))):
+	case <-time.After(d):
 	case <-ctx.Done():
 	}
 }

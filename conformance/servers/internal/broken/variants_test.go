@@ -43,6 +43,7 @@ var conforming = map[broken.Fault][]string{
 	broken.HasManyAddresses:       {"server/host/foreign"},
 	broken.AllowsOwnPages:         {"server/origin/foreign", "server/origin/checked"},
 	broken.ParsesSlowly:           {"server/limits/linear"},
+	broken.AnswersPingsSlowly:     {"server/limits/slow-reading"},
 	broken.IgnoresKeyIDs:          {"server/token/duplicate-header"},
 	broken.RefusesModernSessions:  {"server/modern/no-sessions"},
 	broken.IgnoresRequestState: {

@@ -83,6 +83,10 @@ func (f *flow) formRequest(ctx context.Context, endpoint string, form url.Values
 func (g *grant) refresh(ctx context.Context, resource, scope string) (*tokenResponse, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return g.refreshLocked(ctx, resource, scope)
+}
+
+func (g *grant) refreshLocked(ctx context.Context, resource, scope string) (*tokenResponse, error) {
 	if g.answer.RefreshToken == "" {
 		return nil, errors.New("sign-in: the authorization server gave no refresh token")
 	}

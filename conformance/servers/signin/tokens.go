@@ -91,29 +91,27 @@ func isSamePerson(first, second *grant) bool {
 	return one == nil || other == nil || one == other
 }
 
-// good supplies the access token of a grant. If it ends soon, good refreshes it first.
+// good supplies the access token of a grant. If it ends before the caller's deadline, good
+// refreshes it first. A token that is good for a while is supplied even if the refresh fails.
 func (g *grant) good(ctx context.Context) (string, error) {
-	g.mu.Lock()
-	token := g.answer.AccessToken
-	isLong := !g.endsSoon(ctx) || g.answer.RefreshToken == ""
-	g.mu.Unlock()
-	if isLong {
-		return token, nil
-	}
-	answer, err := g.refresh(ctx, "", "")
-	if err != nil {
-		return "", err
-	}
-	return answer.AccessToken, nil
-}
-
-// endsSoon reports whether the access token ends before the caller's deadline. In the first half of
-// its life it does not end soon.
-func (g *grant) endsSoon(ctx context.Context) bool {
 	needed := spare
 	if deadline, has := ctx.Deadline(); has {
-		needed = time.Until(deadline)
+		needed = max(spare, time.Until(deadline))
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.endsWithin(needed) || g.answer.RefreshToken == "" {
+		return g.answer.AccessToken, nil
+	}
+	if _, err := g.refreshLocked(ctx, "", ""); err != nil && g.endsWithin(spare) {
+		return "", err
+	}
+	return g.answer.AccessToken, nil
+}
+
+// endsWithin reports whether the access token ends within this time. In the first half of its life
+// it does not.
+func (g *grant) endsWithin(needed time.Duration) bool {
 	lifetime := g.answer.lifetime()
 	return lifetime > 0 && time.Until(g.issued.Add(lifetime)) < min(needed, lifetime/2)
 }

@@ -155,7 +155,10 @@ var mayImport = map[string][]string{
 		"conformance/loopback",
 	},
 	"conformance/servers/internal/broken": {
-		"conformance/check", "conformance/loopback", "conformance/servers/internal/bench",
+		"conformance/check",
+		"conformance/internal/exchange",
+		"conformance/loopback",
+		"conformance/servers/internal/bench",
 	},
 	"conformance/issuers": {
 		"conformance/check", "conformance/issuers/checks", "conformance/issuers/internal/bench",

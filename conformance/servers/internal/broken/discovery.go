@@ -1,6 +1,7 @@
 package broken
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+
+	"mcpentra/conformance/internal/exchange"
 )
 
 // discoveryDocument returns the issuer's document for the server. Clients read another one, so that
@@ -86,17 +89,25 @@ func (s *Server) askForAddress() (string, error) {
 
 // askIssuer fetches a document.
 func (s *Server) askIssuer(address string, limit int64, follow bool) ([]byte, error) {
-	client := &http.Client{Timeout: issuerLimit, Transport: (*outside)(s)}
-	switch {
-	case s.has(WaitsForItsIssuer):
-		client.Timeout = 0
-	case s.has(ReadsDocumentsToTheEnd):
-		client.Timeout = longDocument
+	ctx := context.Background()
+	if !s.has(WaitsForItsIssuer) {
+		limit := issuerLimit
+		if s.has(ReadsDocumentsToTheEnd) {
+			limit = longDocument
+		}
+		within, cancel := exchange.Within(ctx, limit)
+		defer cancel()
+		ctx = within
 	}
+	client := &http.Client{Transport: (*outside)(s)}
 	if !follow {
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	}
-	response, err := client.Get(address)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ const toolName = "count"
 const (
 	maxBody   = 1 << 20
 	maxToken  = 16 << 10
-	bodyLimit = 4 * time.Second
+	bodyLimit = 7 * time.Second
 	// answerLimit is how long a caller may take to read an answer.
 	answerLimit = 7 * time.Second
 	// floodLimit is how many tokens with bad signatures a broken server survives.

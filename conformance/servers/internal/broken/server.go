@@ -124,7 +124,7 @@ func (s *Server) Close() {
 // headLimit bounds the time for the head of a request. It is shorter than patience, the time that
 // checks wait.
 const (
-	headLimit = 3 * time.Second
+	headLimit = 7 * time.Second
 	patience  = 12 * time.Second
 )
 

@@ -41,13 +41,13 @@ func TestHealth(t *testing.T) {
 		{"no CA", []string{"--ca-file", "nowhere.pem", secure.URL}, 2, "--ca-file: open nowhere.pem"},
 		{"two URLs", []string{plain.URL, plain.URL}, 2, "health wants one URL or nothing"},
 	} {
-		status, stderr := runProgram(t, append([]string{"health"}, test.arguments...)...)
+		status, stderr := runProgram(t, append([]string{"health", "--timeout", "30s"}, test.arguments...)...)
 		assert.Equal(t, test.status, status, "%s: %s", test.name, stderr)
 		assert.Contains(t, stderr, test.text, test.name)
 	}
 	assert.Equal(t, "[]\n", string(send(t, "GET", control+"/journal", "")), "the journal does not list it")
 
-	command := exec.CommandContext(t.Context(), "fakeentra", "health")
+	command := exec.CommandContext(t.Context(), "fakeentra", "health", "--timeout", "30s")
 	command.Env = append(os.Environ(), "FAKEENTRA_URL="+plain.URL)
 	assert.NoError(t, command.Run())
 }

@@ -103,7 +103,8 @@ func TestLockedRowTimesOut(t *testing.T) {
 	_, err = s.Put(ctx, changed)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 	_, err = s.Put(t.Context(), changed)
-	assert.ErrorContains(t, err, "too slow")
+	// On a busy machine, the time of the call may end before the answer of PostgreSQL comes.
+	assert.Regexp(t, "PostgreSQL (is too slow|did not answer)", err)
 	assert.NotErrorIs(t, err, store.ErrConflict)
 	lock()
 	_, err = s.Get(t.Context(), "k", "a")

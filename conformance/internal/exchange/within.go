@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 )
@@ -15,7 +16,13 @@ func Within(parent context.Context, limit time.Duration) (context.Context, conte
 		ctx.end(err)
 		return ctx, func() {}
 	}
-	go ctx.count(limit)
+	stop := context.AfterFunc(parent, func() { ctx.end(parent.Err()) })
+	go func() {
+		defer stop()
+		if newClock().run(ctx.done, limit) {
+			ctx.end(context.DeadlineExceeded)
+		}
+	}()
 	return ctx, func() { ctx.end(context.Canceled) }
 }
 
@@ -46,25 +53,6 @@ func (w *within) end(err error) {
 	}
 }
 
-// count ends the context when its time is over, or its parent ends.
-func (w *within) count(limit time.Duration) {
-	clock := newClock()
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	for clock.Elapsed() < limit {
-		select {
-		case <-w.done:
-			return
-		case <-w.Context.Done():
-			w.end(w.Context.Err())
-			return
-		case <-ticker.C:
-			clock.advance(time.Now())
-		}
-	}
-	w.end(context.DeadlineExceeded)
-}
-
 // tick is the time between two looks at the clock.
 const tick = 20 * time.Millisecond
 
@@ -80,19 +68,24 @@ func newClock() *Clock { return &Clock{latest: time.Now()} }
 // StartClock starts a clock at zero. It stops when the context ends.
 func StartClock(ctx context.Context) *Clock {
 	clock := newClock()
-	go func() {
-		ticker := time.NewTicker(tick)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-				clock.advance(time.Now())
-			}
-		}
-	}()
+	go clock.run(ctx.Done(), math.MaxInt64)
 	return clock
+}
+
+// run advances the clock until it shows the limit, or done is closed. It reports whether the clock
+// shows the limit.
+func (c *Clock) run(done <-chan struct{}, limit time.Duration) bool {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for c.Elapsed() < limit {
+		select {
+		case <-done:
+			return false
+		case <-ticker.C:
+			c.advance(time.Now())
+		}
+	}
+	return true
 }
 
 // Elapsed returns the time that the clock counted, to a few hundredths of a second.

@@ -194,7 +194,6 @@ func hangingBus(e *testEnv) {
 	require.NoError(e.t, err)
 	e.t.Cleanup(func() { _ = listener.Close() })
 	e.env["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=" + socket
-	e.config.Walk.Patience = 5 * time.Second
 }
 
 func folderIsLink(e *testEnv) {

@@ -16,8 +16,7 @@ const (
 	defaultOther = "https://other.example/mcp"
 	// shortLife is how long a token may be good so that a check can wait for its end.
 	shortLife = 25 * time.Second
-	// spare is the time before the end of the good token in which it is replaced, if the caller has
-	// no deadline.
+	// spare is how long a good token that is supplied should last at least.
 	spare = 35 * time.Second
 	// furtherTime bounds each authorization after the first.
 	furtherTime = time.Minute

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"mcpentra/client"
 	"mcpentra/client/tokenstore"
+	"mcpentra/conformance/loopback/loopbacktest"
 )
 
 func TestPasteReadsAnswer(t *testing.T) {
@@ -320,7 +322,12 @@ func TestForgottenRegistrationIsRenewed(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t)
 	var tokens tokenstore.Memory
-	under, through := env.client(func(config *client.Config) { config.Tokens = &tokens })
+	redirectURI := keptRedirectURI(t)
+	edit := func(config *client.Config) {
+		config.Tokens = &tokens
+		config.RedirectURI = redirectURI
+	}
+	under, through := env.client(edit)
 	post(t, through, env.URL+"/mcp", "")
 	_, err := under.SignOut(t.Context())
 	require.NoError(t, err)
@@ -330,10 +337,45 @@ func TestForgottenRegistrationIsRenewed(t *testing.T) {
 		}
 		return url.Values{"code": {"secret-code-3"}}, nil
 	}
-	_, through = env.client(func(config *client.Config) { config.Tokens = &tokens })
+	_, through = env.client(edit)
 	assert.ErrorContains(t, refused(t, through, env.URL+"/mcp"), "an error page")
-	_, through = env.client(func(config *client.Config) { config.Tokens = &tokens })
+	_, through = env.client(edit)
 	code, _ := post(t, through, env.URL+"/mcp", "")
 	assert.Equal(t, http.StatusOK, code)
 	assert.Equal(t, 2, env.count("POST /register"), "the next try registers anew")
+}
+
+// TestRegistrationIsOfRedirectURI signs in twice. The second sign-in listens at the port of the
+// first one. If another program has that port, the client registers again with a free one.
+func TestRegistrationIsOfRedirectURI(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]int{"the port is free": 1, "another program has the port": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env := newEnv(t)
+			var tokens tokenstore.Memory
+			port := loopbacktest.Port(t)
+			under, through := env.client(func(config *client.Config) {
+				config.Tokens = &tokens
+				config.RedirectURI = "http://localhost:" + port + "/callback"
+			})
+			post(t, through, env.URL+"/mcp", "")
+			_, err := under.SignOut(t.Context())
+			require.NoError(t, err)
+			if want > 1 {
+				other, err := net.Listen("tcp", "127.0.0.1:"+port)
+				require.NoError(t, err)
+				defer other.Close()
+			}
+			_, through = env.client(func(config *client.Config) { config.Tokens = &tokens })
+			code, _ := post(t, through, env.URL+"/mcp", "")
+			assert.Equal(t, http.StatusOK, code)
+			assert.Equal(t, want, env.count("POST /register"))
+			uris := map[string]bool{}
+			for _, page := range env.pages() {
+				uris[page.Get("redirect_uri")] = true
+			}
+			assert.Len(t, uris, want)
+		})
+	}
 }

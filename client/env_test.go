@@ -26,6 +26,7 @@ import (
 	"mcpentra/client/signin"
 	"mcpentra/client/tokenrequest"
 	"mcpentra/client/tokenstore"
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/useragent"
 	"mcpentra/server"
@@ -109,6 +110,13 @@ func (env *testEnv) client(edit func(*client.Config)) (*client.Transport, *http.
 	under, err := client.New(config)
 	require.NoError(env.t, err)
 	return under, &http.Client{Transport: under}
+}
+
+// keptRedirectURI returns a redirect URI for a test whose client has to keep its registration. Its
+// port stays free between two sign-ins. If another program took the port, the client would register
+// again.
+func keptRedirectURI(t testing.TB) string {
+	return "http://localhost:" + loopbacktest.Port(t) + "/callback"
 }
 
 func (env *testEnv) now() time.Time {

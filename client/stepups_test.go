@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"mcpentra/client"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -16,7 +18,7 @@ func TestStepUpKeepsEarlierScopes(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t)
 	env.mcp = demanding(env, func(int) string { return "b c" })
-	_, through := env.client(nil)
+	_, through := env.client(func(config *client.Config) { config.RedirectURI = keptRedirectURI(t) })
 	code, text := post(t, through, env.URL+"/mcp", "")
 	assert.Equal(t, http.StatusOK, code)
 	assert.Equal(t, "done", text)

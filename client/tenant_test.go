@@ -65,8 +65,10 @@ func TestTenantIsBoundAtFirstSignIn(t *testing.T) {
 	require.ErrorContains(t, err, "--entra-tenants")
 
 	var tokens tokenstore.Memory
+	redirectURI := keptRedirectURI(t)
 	edit := func(config *client.Config) {
 		config.Tokens = &tokens
+		config.RedirectURI = redirectURI
 		allTenants(config)
 	}
 	under, through := env.client(edit)

@@ -165,7 +165,7 @@ func TestFailedRefresh(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			env := newEnv(t)
-			_, through := env.client(nil)
+			_, through := env.client(func(config *client.Config) { config.RedirectURI = keptRedirectURI(t) })
 			post(t, through, env.URL+"/mcp", "")
 			env.replace["/token"] = func(w http.ResponseWriter, r *http.Request) {
 				if r.FormValue("grant_type") == "refresh_token" {
@@ -291,7 +291,7 @@ func TestFailedSignInAsksOnce(t *testing.T) {
 func TestSignOutRevokesAndForgets(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t)
-	under, through := env.client(nil)
+	under, through := env.client(func(config *client.Config) { config.RedirectURI = keptRedirectURI(t) })
 	signedIn, err := under.SignOut(t.Context())
 	require.NoError(t, err)
 	assert.False(t, signedIn)

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/client"
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/endpoint"
 	"mcpentra/fakeentra/fault"
@@ -39,6 +40,9 @@ func newPerson(t *testing.T, s *env) *person {
 	signedIn, err := client.New(client.Config{
 		Server: s.origin + "/mcp",
 		Base:   base,
+		// A demand waits for the same client. If another program took the port between two
+		// sign-ins, the client would register again.
+		RedirectURI: "http://localhost:" + loopbacktest.Port(t) + "/callback",
 		Browser: func(ctx context.Context, page string) error {
 			p.visits.Add(1)
 			_, err := browser.Visit(ctx, page)

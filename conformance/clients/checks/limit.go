@@ -355,8 +355,12 @@ const stillReading = 5 * time.Second
 // nestingDepth is the depth of the nested document, over a hundred times what metadata needs.
 const nestingDepth = 100_000
 
-// patienceSeconds is how many seconds a client may wait for one response.
-const patienceSeconds = 60
+// patienceSeconds is how many seconds a client may wait for one response. A client that waits for
+// exactly that long gets graceSeconds more.
+const (
+	patienceSeconds = 60
+	graceSeconds    = 5
+)
 
 // A slowAnswer is a response that comes byte by byte, or not at all.
 type slowAnswer struct {
@@ -382,7 +386,7 @@ func limitSlow(ctx context.Context, p *bench.Probe) error {
 		return err
 	}
 	slow := *p
-	slow.Target.Timeout = p.Target.Seconds(patienceSeconds)
+	slow.Target.Timeout = max(p.Target.Timeout, lab.RunTimeout) + p.Target.Seconds(patienceSeconds+graceSeconds)
 	answers := slowAnswers()
 	found := make(chan error, len(answers))
 	for _, answer := range answers {
@@ -395,14 +399,18 @@ func limitSlow(ctx context.Context, p *bench.Probe) error {
 	return err
 }
 
-// try wants the run to end by itself.
+// try wants the run to end by itself. The time begins with the request that gets the slow answer.
 func (a slowAnswer) try(ctx context.Context, p *bench.Probe) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var reached atomic.Int64
 	answer := func(_ *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
 		if !a.answers(r) {
 			return false
 		}
-		reached.Add(1)
+		if reached.Add(1) == 1 {
+			go cancelAfter(ctx, p.Target.Seconds(patienceSeconds+graceSeconds), cancel)
+		}
 		drip(w, request, a.more)
 		return true
 	}
@@ -417,6 +425,14 @@ func (a slowAnswer) try(ctx context.Context, p *bench.Probe) error {
 		)
 	}
 	return nil
+}
+
+// cancelAfter cancels a run when its time is up.
+func cancelAfter(ctx context.Context, limit time.Duration, cancel context.CancelFunc) {
+	waiting, stop := exchange.Within(ctx, limit)
+	defer stop()
+	<-waiting.Done()
+	cancel()
 }
 
 // dripPause is the pause between two bytes of a slow response.

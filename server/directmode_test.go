@@ -15,6 +15,7 @@ import (
 	"mcpentra/conformance/servers/signin"
 	"mcpentra/fakeentra"
 	"mcpentra/fakeentra/directory"
+	"mcpentra/fakeentra/fault"
 	"mcpentra/server"
 )
 
@@ -160,7 +161,7 @@ func TestDirectModeNeedsKeys(t *testing.T) {
 	t.Parallel()
 	s := newDirectEnv(t, nil)
 	raw := s.mint(fakeentra.Token{})
-	s.fake.Close()
+	s.fake.InjectFor(t, fault.Fault{Times: fault.Forever, Drop: true})
 	status, header, _ := s.call(raw, callUserName)
 	assert.Equal(t, http.StatusServiceUnavailable, status)
 	assert.NotEmpty(t, header.Get("Retry-After"))

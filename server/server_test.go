@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/fakeentra"
+	"mcpentra/fakeentra/fault"
 	"mcpentra/server"
 	"mcpentra/server/entra"
 	"mcpentra/server/store"
@@ -112,7 +113,7 @@ func TestWatchEndsOnRefusalOnly(t *testing.T) {
 	assert.Contains(t, refused.Error(), "AUTH_CLIENT_SECRET")
 
 	unreachable := newEnv(t, nil)
-	unreachable.fake.Close()
+	unreachable.fake.InjectFor(t, fault.Fault{Times: fault.Forever, Drop: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	assert.ErrorIs(t, unreachable.server.Watch(ctx), context.DeadlineExceeded)

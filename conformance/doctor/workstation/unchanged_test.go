@@ -18,6 +18,7 @@ import (
 	"mcpentra/client/tokenstore"
 	"mcpentra/conformance/doctor"
 	"mcpentra/conformance/doctor/workstation"
+	"mcpentra/conformance/loopback/loopbacktest"
 )
 
 // treeOf describes all files below a folder: their names, modes, times and contents.
@@ -112,7 +113,7 @@ func TestWalkFollowsTheLocalSteps(t *testing.T) {
 func TestServerThatDoesNotAnswerEndsWithStatus2(t *testing.T) {
 	t.Parallel()
 	e := newTestEnv(t)
-	e.server.Close()
+	e.config.URL = "http://127.0.0.1:" + loopbacktest.Port(t) + "/mcp"
 	report, err := workstation.Examine(t.Context(), e.config)
 	require.NoError(t, err)
 	assert.Equal(t, 2, report.ExitStatus())

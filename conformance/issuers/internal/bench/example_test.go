@@ -31,11 +31,12 @@ func Example() {
 		},
 	}
 	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
 	target := bench.Target{URL: server.URL}
 	result := bench.Run(context.Background(), published, target)
 	fmt.Println(result.Verdict, result.Name()+":", result.Err)
 
-	server.Close()
+	target.URL = "http://127.0.0.1:1" // nothing listens there
 	fmt.Println(bench.Run(context.Background(), published, target).Verdict)
 	// Output:
 	// fail authorization-server/metadata/any: want metadata, got status 404

@@ -34,6 +34,7 @@ func Example() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
+	defer server.Close()
 	target := bench.Target{URL: server.URL + "/mcp"}
 	result := bench.Run(context.Background(), nosniff, target)[0]
 	fmt.Println(result.Verdict, result.Name()+":", result.Err)
@@ -44,7 +45,7 @@ func Example() {
 	})
 	fmt.Println(bench.Run(context.Background(), nosniff, target)[0].Verdict)
 
-	server.Close()
+	target.URL = "http://127.0.0.1:1/mcp" // nothing listens there
 	fmt.Println(bench.Run(context.Background(), nosniff, target)[0].Verdict)
 	// Output:
 	// warn server/headers/nosniff: want X-Content-Type-Options: nosniff, got ""

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
@@ -119,9 +120,7 @@ func TestRawReadsEveryAnswer(t *testing.T) {
 
 func TestRawNeedsAConnection(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.NotFoundHandler())
-	target := bench.Target{URL: server.URL, Tokens: tokens(bench.Good)}
-	server.Close()
+	target := bench.Target{URL: "http://127.0.0.1:" + loopbacktest.Port(t), Tokens: tokens(bench.Good)}
 	_, result := sendRaw(t, target, func(p *bench.Probe) []byte { return p.Wire(bench.Request{}) })
 	assert.Equal(t, check.Error, result.Verdict)
 	assert.ErrorContains(t, result.Err, "cannot judge: no connection to the server")

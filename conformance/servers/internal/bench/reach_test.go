@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
@@ -86,9 +87,7 @@ func TestTargetThatIsNoEndpointIsOneLine(t *testing.T) {
 		want string
 	}{
 		{"dead", func(t *testing.T) string {
-			server := httptest.NewServer(page)
-			server.Close()
-			return server.URL
+			return "http://127.0.0.1:" + loopbacktest.Port(t)
 		}, "nothing listens at 127.0.0.1:"},
 		{"hanging", handler(func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)

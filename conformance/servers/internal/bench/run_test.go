@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"mcpentra/conformance/check"
+	"mcpentra/conformance/loopback/loopbacktest"
 	"mcpentra/conformance/servers/internal/bench"
 )
 
@@ -190,9 +190,10 @@ func TestRefusalNeedsControl(t *testing.T) {
 
 func TestDeadTargetIsError(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.NotFoundHandler())
-	target := bench.Target{URL: server.URL, Tokens: tokens(bench.Good, bench.Expired)}
-	server.Close()
+	target := bench.Target{
+		URL:    "http://127.0.0.1:" + loopbacktest.Port(t),
+		Tokens: tokens(bench.Good, bench.Expired),
+	}
 	result := bench.Run(t.Context(), refuses(bench.Expired), target)[0]
 	assert.Equal(t, check.Error, result.Verdict)
 	assert.ErrorContains(t, result.Err, "nothing listens at ")

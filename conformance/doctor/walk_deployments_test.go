@@ -164,7 +164,7 @@ var changingValues = []struct {
 	{regexp.MustCompile(`(Trace|Correlation) ID: [0-9a-f-]{36}`), "$1 ID: …"},
 	{regexp.MustCompile(`(the\s+registered\s+client\s+)[A-Za-z0-9_-]{16,};`), "$1…;"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ`), "DATE"},
-	{regexp.MustCompile(`(certificate[^;]*\suntil\s+)\d{4}-\d\d-\d\d`), "${1}DATE"},
+	{regexp.MustCompile(`((?:until|begins\s+on|ends\s+on|ended\s+on)\s+)\d{4}-\d\d-\d\d`), "${1}DATE"},
 }
 
 // matchSnapshot compares a report with its snapshot.

@@ -26,6 +26,7 @@ import (
 	"mcpentra/conformance/clients/checks"
 	"mcpentra/conformance/clients/internal/bench"
 	"mcpentra/conformance/clients/internal/broken"
+	"mcpentra/conformance/internal/exchange"
 	"mcpentra/conformance/loopback"
 )
 
@@ -112,7 +113,8 @@ type reader struct {
 	broken map[string]bool // rules that a document broke
 }
 
-// readTimeout bounds a request for a document. Some labs never answer.
+// readTimeout bounds a request for a document. Some labs never answer. A pause of the machine does
+// not count.
 const readTimeout = time.Second
 
 // maxText bounds a document in bytes. Some labs serve endless ones.
@@ -187,7 +189,6 @@ func clientFor(task bench.Task) (*http.Client, error) {
 	}
 	return &http.Client{
 		Transport:     transport,
-		Timeout:       readTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
 }
@@ -198,7 +199,14 @@ var challengedURL = regexp.MustCompile(`resource_metadata="(https?://[^"]+)"`)
 // challenged returns the URL of the metadata in the challenge of a 401, or "".
 func challenged(client *http.Client, endpoint string) string {
 	const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}`
-	response, err := client.Post(endpoint, "application/json", strings.NewReader(initialize))
+	ctx, cancel := exchange.Within(context.Background(), readTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(initialize))
+	if err != nil {
+		return ""
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := client.Do(request)
 	if err != nil {
 		return ""
 	}
@@ -239,7 +247,13 @@ func (r *reader) document(client *http.Client, kind, at string) map[string]any {
 	if !isLab && !strings.HasSuffix(parsed.Hostname(), "mcp.example.com") {
 		return nil
 	}
-	response, err := client.Get(at)
+	ctx, cancel := exchange.Within(context.Background(), readTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return nil
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package broken_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -101,6 +102,27 @@ func TestSlowReadingGivesNoVerdict(t *testing.T) {
 	waiting := broken.Client(broken.HangsAtFailure)
 	waiting.Timeout = 4 * time.Second
 	for _, result := range bench.Run(t.Context(), limit, waiting) {
+		assert.Equal(t, check.Pass, result.Verdict, "%s: %v", result.Name(), result.Err)
+	}
+}
+
+// TestSlowStartIsNoSlowAnswer delays the start of a client. Its start and one wait for an answer
+// together take longer than a client may wait for one answer.
+func TestSlowStartIsNoSlowAnswer(t *testing.T) {
+	t.Parallel()
+	all := checks.All()
+	isSlow := func(current bench.Check) bool { return current.ID == "client/limit/slow" }
+	limit := all[slices.IndexFunc(all, isSlow)]
+	starting := broken.Client()
+	run := starting.Run
+	starting.Run = func(ctx context.Context, task bench.Task) error {
+		select {
+		case <-time.After(starting.Seconds(40)):
+		case <-ctx.Done():
+		}
+		return run(ctx, task)
+	}
+	for _, result := range bench.Run(t.Context(), limit, starting) {
 		assert.Equal(t, check.Pass, result.Verdict, "%s: %v", result.Name(), result.Err)
 	}
 }

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"testing"
 
-	"mcpentra/client"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"mcpentra/client"
 )
 
 func TestStepUpKeepsEarlierScopes(t *testing.T) {

@@ -97,7 +97,7 @@ func TestDocumentsKeepTheirRules(t *testing.T) {
 			run := target.Run
 			target.Run = func(ctx context.Context, task bench.Task) error {
 				err := run(ctx, task)
-				reader.readAll(task)
+				reader.readAll(t.Context(), task)
 				return err
 			}
 			bench.Run(t.Context(), current, target)
@@ -122,7 +122,7 @@ const maxText = 1 << 20
 
 // readAll reads every document that leads from the MCP endpoint of a task to an authorization
 // server.
-func (r *reader) readAll(task bench.Task) {
+func (r *reader) readAll(ctx context.Context, task bench.Task) {
 	client, err := clientFor(task)
 	if err != nil {
 		return
@@ -134,22 +134,22 @@ func (r *reader) readAll(task bench.Task) {
 	}
 	origin := endpoint.Scheme + "://" + endpoint.Host
 	if task.Revision == check.R20250326 {
-		r.readIssuer(client, task, origin)
+		r.readIssuer(ctx, client, task, origin)
 		return
 	}
 	// A document here would be a trap: the metadata names another authorization server.
-	r.readIssuer(client, task, origin)
-	r.readIssuer(client, task, origin+endpoint.Path)
+	r.readIssuer(ctx, client, task, origin)
+	r.readIssuer(ctx, client, task, origin+endpoint.Path)
 	const wellKnown = "/.well-known/oauth-protected-resource"
 	resources := map[string]string{
 		origin + wellKnown:                 origin,
 		origin + wellKnown + endpoint.Path: origin + endpoint.Path,
 	}
-	if named := challenged(client, task.URL); named != "" {
+	if named := challenged(ctx, client, task.URL); named != "" {
 		resources[named] = origin + endpoint.Path
 	}
 	for at, resource := range resources {
-		document := r.document(client, "resource", at)
+		document := r.document(ctx, client, "resource", at)
 		if document == nil {
 			continue
 		}
@@ -157,7 +157,7 @@ func (r *reader) readAll(task bench.Task) {
 		servers, _ := document["authorization_servers"].([]any)
 		for _, server := range servers {
 			if issuer, is := server.(string); is {
-				r.readIssuer(client, task, issuer)
+				r.readIssuer(ctx, client, task, issuer)
 			}
 		}
 	}
@@ -197,9 +197,9 @@ func clientFor(task bench.Task) (*http.Client, error) {
 var challengedURL = regexp.MustCompile(`resource_metadata="(https?://[^"]+)"`)
 
 // challenged returns the URL of the metadata in the challenge of a 401, or "".
-func challenged(client *http.Client, endpoint string) string {
+func challenged(ctx context.Context, client *http.Client, endpoint string) string {
 	const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}`
-	ctx, cancel := exchange.Within(context.Background(), readTimeout)
+	ctx, cancel := exchange.Within(ctx, readTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(initialize))
 	if err != nil {
@@ -219,7 +219,7 @@ func challenged(client *http.Client, endpoint string) string {
 }
 
 // readIssuer reads the documents of an authorization server.
-func (r *reader) readIssuer(client *http.Client, task bench.Task, issuer string) {
+func (r *reader) readIssuer(ctx context.Context, client *http.Client, task bench.Task, issuer string) {
 	parsed, err := url.Parse(issuer)
 	if err != nil {
 		return
@@ -233,21 +233,21 @@ func (r *reader) readIssuer(client *http.Client, task bench.Task, issuer string)
 		},
 	} {
 		for _, at := range places {
-			if document := r.document(client, kind, at); document != nil {
-				r.judgeIssuer(client, kind, document, issuer, task.Revision)
+			if document := r.document(ctx, client, kind, at); document != nil {
+				r.judgeIssuer(ctx, client, kind, document, issuer, task.Revision)
 			}
 		}
 	}
 }
 
 // document returns the JSON object at a URL, or nil if there is none. It asks only hosts of a lab.
-func (r *reader) document(client *http.Client, kind, at string) map[string]any {
+func (r *reader) document(ctx context.Context, client *http.Client, kind, at string) map[string]any {
 	parsed, err := url.Parse(at)
 	isLab := err == nil && (isLocal(parsed.Hostname()) || strings.HasPrefix(parsed.Hostname(), "login.example."))
 	if !isLab && !strings.HasSuffix(parsed.Hostname(), "mcp.example.com") {
 		return nil
 	}
-	ctx, cancel := exchange.Within(context.Background(), readTimeout)
+	ctx, cancel := exchange.Within(ctx, readTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
@@ -296,7 +296,7 @@ func (r *reader) judgeResource(document map[string]any, resource string) {
 // judgeIssuer tries the rules of RFC 8414 sections 2 and 3.3, RFC 9207 section 3 and MCP. An OpenID
 // Connect document must also keep the rules of OpenID Connect Discovery.
 func (r *reader) judgeIssuer(
-	client *http.Client, kind string, document map[string]any, issuer string, revision check.Revision,
+	ctx context.Context, client *http.Client, kind string, document map[string]any, issuer string, revision check.Revision,
 ) {
 	r.want(document["issuer"] == issuer, kind, "issuer is the issuer of the location")
 	r.want(isURL(issuer) && !strings.ContainsAny(issuer, "?#"), kind, "issuer is a URL without query or fragment")
@@ -320,19 +320,19 @@ func (r *reader) judgeIssuer(
 		r.want(announced, kind, "authorization_response_iss_parameter_supported is true")
 	}
 	if kind == "openid" {
-		r.judgeOpenID(client, document)
+		r.judgeOpenID(ctx, client, document)
 	}
 }
 
 // judgeOpenID tries the rules of OpenID Connect Discovery 1.0 section 3.
-func (r *reader) judgeOpenID(client *http.Client, document map[string]any) {
+func (r *reader) judgeOpenID(ctx context.Context, client *http.Client, document map[string]any) {
 	kinds, _ := document["subject_types_supported"].([]any)
 	known := func(kind any) bool { return kind == "public" || kind == "pairwise" }
 	r.want(len(kinds) > 0 && all(kinds, known), "openid", "subject_types_supported lists known types")
 	signed := has(document, "id_token_signing_alg_values_supported", "RS256")
 	r.want(signed, "openid", "id_token_signing_alg_values_supported lists RS256")
 	at, _ := document["jwks_uri"].(string)
-	keys, _ := r.document(client, "openid", at)["keys"].([]any)
+	keys, _ := r.document(ctx, client, "openid", at)["keys"].([]any)
 	r.want(len(keys) > 0, "openid", "jwks_uri leads to keys")
 }
 

@@ -399,17 +399,20 @@ func limitSlow(ctx context.Context, p *bench.Probe) error {
 	return err
 }
 
+// errHangs ends a run whose client still waits for a slow answer.
+var errHangs = errors.New("the client waits for too long")
+
 // try wants the run to end by itself. The time begins with the request that gets the slow answer.
 func (a slowAnswer) try(ctx context.Context, p *bench.Probe) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var reached atomic.Int64
 	answer := func(_ *lab.Lab, r *lab.Request, w http.ResponseWriter, request *http.Request) bool {
 		if !a.answers(r) {
 			return false
 		}
 		if reached.Add(1) == 1 {
-			go cancelAfter(ctx, p.Target.Seconds(patienceSeconds+graceSeconds), cancel)
+			go endAfter(ctx, p.Target.Seconds(patienceSeconds+graceSeconds), cancel)
 		}
 		drip(w, request, a.more)
 		return true
@@ -418,21 +421,26 @@ func (a slowAnswer) try(ctx context.Context, p *bench.Probe) error {
 	switch {
 	case reached.Load() == 0:
 		return notReached(l, a.name)
-	case reached.Load() == 1 && errors.Is(l.Err(), lab.ErrTimeUp): // it did not even give up to try again
-		return l.Mismatch(
-			fmt.Sprintf("the client to end within %d seconds: %s", patienceSeconds, a.name),
-			"the run had to be cancelled",
-		)
+	case reached.Load() > 1 || !errors.Is(l.Err(), lab.ErrTimeUp): // it gave up, perhaps to try again
+		return nil
+	case !errors.Is(context.Cause(ctx), errHangs): // it began late, or the check was cancelled
+		const reason = "the run ended before a minute with this answer was over: %s; give it more time"
+		return &check.CannotJudge{Reason: fmt.Sprintf(reason, a.name), Err: ending(l)}
 	}
-	return nil
+	return l.Mismatch(
+		fmt.Sprintf("the client to end within %d seconds: %s", patienceSeconds, a.name),
+		"the run had to be cancelled",
+	)
 }
 
-// cancelAfter cancels a run when its time is up.
-func cancelAfter(ctx context.Context, limit time.Duration, cancel context.CancelFunc) {
+// endAfter ends a run when the time for an answer is over.
+func endAfter(ctx context.Context, limit time.Duration, end context.CancelCauseFunc) {
 	waiting, stop := exchange.Within(ctx, limit)
 	defer stop()
 	<-waiting.Done()
-	cancel()
+	if errors.Is(waiting.Err(), context.DeadlineExceeded) {
+		end(errHangs)
+	}
 }
 
 // dripPause is the pause between two bytes of a slow response.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,23 +108,46 @@ func TestSlowReadingGivesNoVerdict(t *testing.T) {
 }
 
 // TestSlowStartIsNoSlowAnswer delays the start of a client. Its start and one wait for an answer
-// together take longer than a client may wait for one answer.
+// together take longer than a client may wait for one answer. If the start takes nearly all the time
+// of a run, the check gives no verdict.
 func TestSlowStartIsNoSlowAnswer(t *testing.T) {
 	t.Parallel()
-	all := checks.All()
-	isSlow := func(current bench.Check) bool { return current.ID == "client/limit/slow" }
-	limit := all[slices.IndexFunc(all, isSlow)]
-	starting := broken.Client()
-	run := starting.Run
-	starting.Run = func(ctx context.Context, task bench.Task) error {
-		select {
-		case <-time.After(starting.Seconds(40)):
-		case <-ctx.Done():
-		}
-		return run(ctx, task)
-	}
-	for _, result := range bench.Run(t.Context(), limit, starting) {
-		assert.Equal(t, check.Pass, result.Verdict, "%s: %v", result.Name(), result.Err)
+	const controls = 2 // runs that show what the client does without a slow answer
+	for _, test := range []struct {
+		name    string
+		faults  []broken.Fault
+		seconds int
+		want    check.Verdict
+		says    string
+	}{
+		{"slow", nil, 40, check.Pass, ""},
+		{"too slow", []broken.Fault{broken.WaitsForAnyAnswer}, 210, check.Error, "before a minute with this answer was over"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			all := checks.All()
+			isSlow := func(current bench.Check) bool { return current.ID == "client/limit/slow" }
+			limit := all[slices.IndexFunc(all, isSlow)]
+			starting := broken.Client(test.faults...)
+			starting.Revisions = []check.Revision{check.R20251125}
+			run := starting.Run
+			var runs atomic.Int64
+			starting.Run = func(ctx context.Context, task bench.Task) error {
+				if runs.Add(1) > controls {
+					select {
+					case <-time.After(starting.Seconds(test.seconds)):
+					case <-ctx.Done():
+					}
+				}
+				return run(ctx, task)
+			}
+			for _, result := range bench.Run(t.Context(), limit, starting) {
+				assert.Equal(t, test.want, result.Verdict, "%s: %v", result.Name(), result.Err)
+				if test.says != "" {
+					assert.ErrorContains(t, result.Err, test.says)
+				}
+			}
+		})
 	}
 }
 

@@ -155,18 +155,20 @@ func TestWalkNamesFaultsOfCertificates(t *testing.T) {
 	_, port, err := net.SplitHostPort(secure.Listener.Addr().String())
 	require.NoError(t, err)
 	until := secure.Certificate().NotAfter
+	lastDay := until.UTC().Format(time.DateOnly)
 	for _, test := range []struct {
 		name, host string
 		roots      *x509.CertPool
 		now        time.Time
 		want       string
+		seen       string
 	}{
-		{"good", "example.com", trusted, time.Time{}, "endpoint-not-found"},
-		{"other name", "mcp.example.org", trusted, time.Time{}, "certificate-wrong-name"},
-		{"unknown authority", "example.com", x509.NewCertPool(), time.Time{}, "certificate-authority-unknown"},
-		{"expired", "example.com", trusted, until.Add(time.Hour), "certificate-expired"},
-		{"early", "example.com", trusted, time.Unix(-1e9, 0), "certificate-not-yet-valid"},
-		{"soon", "example.com", trusted, until.Add(-24 * time.Hour), "certificate-expires-soon"},
+		{"good", "example.com", trusted, time.Time{}, "endpoint-not-found", ""},
+		{"other name", "mcp.example.org", trusted, time.Time{}, "certificate-wrong-name", ""},
+		{"unknown authority", "example.com", x509.NewCertPool(), time.Time{}, "certificate-authority-unknown", ""},
+		{"expired", "example.com", trusted, until.Add(time.Hour), "certificate-expired", "ended on " + lastDay},
+		{"early", "example.com", trusted, time.Unix(-1e9, 0), "certificate-not-yet-valid", "begins on 1970-01-01"},
+		{"soon", "example.com", trusted, until.Add(-24 * time.Hour), "certificate-expires-soon", "ends on " + lastDay},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -180,8 +182,10 @@ func TestWalkNamesFaultsOfCertificates(t *testing.T) {
 			if !test.now.IsZero() {
 				config.Now = func() time.Time { return test.now }
 			}
-			found := codes(walk(t, config))
+			report := walk(t, config)
+			found := codes(report)
 			assert.Contains(t, found, test.want)
+			assert.Contains(t, seen(report, test.want), test.seen)
 			assert.Contains(t, found, "endpoint-not-found", "the walk goes on")
 		})
 	}

@@ -39,6 +39,18 @@ func codes(report *doctor.Report) []string {
 	return found
 }
 
+// seen returns what the first finding with a code says about the deployment.
+func seen(report *doctor.Report, code string) string {
+	for _, step := range report.Steps {
+		for _, finding := range step.Findings {
+			if finding.Code == code {
+				return finding.Seen
+			}
+		}
+	}
+	return ""
+}
+
 // serve starts a server with one handler, and returns the URL of its endpoint.
 func serve(t *testing.T, handler http.HandlerFunc) string {
 	t.Helper()

@@ -296,7 +296,12 @@ func (r *reader) judgeResource(document map[string]any, resource string) {
 // judgeIssuer tries the rules of RFC 8414 sections 2 and 3.3, RFC 9207 section 3 and MCP. An OpenID
 // Connect document must also keep the rules of OpenID Connect Discovery.
 func (r *reader) judgeIssuer(
-	ctx context.Context, client *http.Client, kind string, document map[string]any, issuer string, revision check.Revision,
+	ctx context.Context,
+	client *http.Client,
+	kind string,
+	document map[string]any,
+	issuer string,
+	revision check.Revision,
 ) {
 	r.want(document["issuer"] == issuer, kind, "issuer is the issuer of the location")
 	r.want(isURL(issuer) && !strings.ContainsAny(issuer, "?#"), kind, "issuer is a URL without query or fragment")

@@ -2,6 +2,7 @@ package broken_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"mcpentra/conformance/clients/checks"
 	"mcpentra/conformance/clients/internal/bench"
 	"mcpentra/conformance/clients/internal/broken"
+	"mcpentra/conformance/internal/exchange"
 )
 
 // habits has, for each habit, the least number of results that are a pass rather than a skip.
@@ -118,10 +120,10 @@ func TestSlowStartIsNoSlowAnswer(t *testing.T) {
 		faults  []broken.Fault
 		seconds int
 		want    check.Verdict
-		says    string
+		says    string // a pattern. A client on a busy machine may not even reach the answer.
 	}{
-		{"slow", nil, 40, check.Pass, ""},
-		{"too slow", []broken.Fault{broken.WaitsForAnyAnswer}, 210, check.Error, "before a minute with this answer"},
+		{"slow", nil, 40, check.Pass, "^<nil>$"},
+		{"too slow", []broken.Fault{broken.WaitsForAnyAnswer}, 235, check.Error, "before a minute|did not reach"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -134,18 +136,15 @@ func TestSlowStartIsNoSlowAnswer(t *testing.T) {
 			var runs atomic.Int64
 			starting.Run = func(ctx context.Context, task bench.Task) error {
 				if runs.Add(1) > controls {
-					select {
-					case <-time.After(starting.Seconds(test.seconds)):
-					case <-ctx.Done():
-					}
+					start, cancel := exchange.Within(ctx, starting.Seconds(test.seconds))
+					defer cancel()
+					<-start.Done() // by the kind of clock that bounds the run
 				}
 				return run(ctx, task)
 			}
 			for _, result := range bench.Run(t.Context(), limit, starting) {
 				assert.Equal(t, test.want, result.Verdict, "%s: %v", result.Name(), result.Err)
-				if test.says != "" {
-					assert.ErrorContains(t, result.Err, test.says)
-				}
+				assert.Regexp(t, test.says, fmt.Sprint(result.Err))
 			}
 		})
 	}
